@@ -1,0 +1,1 @@
+"""The TicketlyPlatform resource: model, names, blueprint."""

@@ -1,0 +1,1 @@
+"""Pulumi entry point; the components come with the AWS side."""

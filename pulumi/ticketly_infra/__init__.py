@@ -1,0 +1,1 @@
+"""The AWS side of Ticketly as one Pulumi program."""

@@ -1,0 +1,1 @@
+"""What every Ticketly service shares: settings, pools, Kafka loops, problems, tokens."""

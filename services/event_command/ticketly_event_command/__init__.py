@@ -1,0 +1,1 @@
+"""Write side: organizations, events, sessions, layouts."""

@@ -1,0 +1,1 @@
+"""Read side: projections, seat maps, streams."""

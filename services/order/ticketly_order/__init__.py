@@ -1,0 +1,1 @@
+"""Claims, orders and the outbox."""
