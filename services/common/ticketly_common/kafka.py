@@ -28,7 +28,6 @@ from ticketly_common.settings import Kafka
 _log = structlog.get_logger(__name__)
 _MAX_ATTEMPTS = 5
 _POLL_MS = 250
-_PARTITION_CHECK_SECONDS = 30.0
 
 Position = tuple[str, int]
 """Topic and partition."""
@@ -173,7 +172,9 @@ class Projection:
             await asyncio.sleep(backoff_seconds(attempt))
 
     def _consumer(self) -> AIOKafkaConsumer:
+        # Without a group the client itself assigns every partition of the topics it is made with.
         return AIOKafkaConsumer(
+            *(self._topics if self._group is None else ()),
             bootstrap_servers=self._kafka.bootstrap_servers,
             group_id=self._group,
             enable_auto_commit=False,
@@ -182,17 +183,15 @@ class Projection:
             session_timeout_ms=6000,
             heartbeat_interval_ms=1500,
             metadata_max_age_ms=30_000,
-            # Group members may start before the topics exist; assignments follow the metadata.
             max_partition_fetch_bytes=4 * 1024 * 1024,
         )
 
     async def _consume(self, consumer: AIOKafkaConsumer) -> None:
         if self._group is None:
-            await self._assign_all(consumer)
+            await self.seek(consumer, consumer.assignment())
         else:
             consumer.subscribe(self._topics, listener=_Seek(self, consumer))
-        loop = asyncio.get_running_loop()
-        next_check = loop.time() + _PARTITION_CHECK_SECONDS
+        first = consumer.assignment()
         while True:
             fetched = await consumer.getmany(timeout_ms=_POLL_MS, max_records=self._max_records)
             records = [
@@ -205,28 +204,8 @@ class Projection:
                 for record in records:
                     telemetry.RECORDS.labels(self.name, record.topic).inc()
             await self._note_progress(consumer, records)
-            if self._group is None and loop.time() > next_check:
-                next_check = loop.time() + _PARTITION_CHECK_SECONDS
-                if await self._all_partitions(consumer) != consumer.assignment():
-                    return  # partitions were added: start over with all of them
-
-    async def _all_partitions(self, consumer: AIOKafkaConsumer) -> set[TopicPartition]:
-        found: set[TopicPartition] = set()
-        for topic in self._topics:
-            numbers = consumer.partitions_for_topic(topic)
-            if not numbers:
-                await consumer.topics()  # refreshes the metadata
-                numbers = consumer.partitions_for_topic(topic)
-            if not numbers:
-                msg = f"topic {topic} does not exist yet"
-                raise LookupError(msg)
-            found.update(TopicPartition(topic, number) for number in numbers)
-        return found
-
-    async def _assign_all(self, consumer: AIOKafkaConsumer) -> None:
-        partitions = await self._all_partitions(consumer)
-        consumer.assign(partitions)
-        await self.seek(consumer, partitions)
+            if self._group is None and consumer.assignment() != first:
+                return  # partitions were added: start over with all of them, each at its stored position
 
     async def seek(self, consumer: AIOKafkaConsumer, partitions: Collection[TopicPartition]) -> None:
         """Place the consumer where the store left off, and note how far "caught up" is."""
