@@ -130,7 +130,8 @@ class TrailingSlash:
         if scope["type"] == "http":
             path = scope["path"]
             if len(path) > 1 and path.endswith("/"):
-                scope = {**scope, "path": path.rstrip("/") or "/", "raw_path": None}
+                # In place, so that outer layers see the route that the router writes into the same scope.
+                scope["path"] = path.rstrip("/") or "/"
         await self.app(scope, receive, send)
 
 

@@ -1,7 +1,8 @@
 """Forward-only migrations: plain SQL files applied by dbmate.
 
-dbmate keeps the book (table ``schema_migrations``) and runs each file in a transaction. It takes no lock of its
-own, so two starting processes are serialised here by an advisory lock in the same database.
+dbmate keeps the book (table ``schema_migrations``), runs each file in a transaction and demands an (empty) ``down``
+section at its end. It takes no lock of its own, so two starting processes are serialised here by an advisory lock in
+the same database.
 """
 
 from __future__ import annotations

@@ -58,6 +58,6 @@ def configure_logging(settings: Log, *, service: str) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level)
     # Libraries that log every poll or every request at info would drown the rest.
-    for noisy in ("aiokafka", "httpx2", "httpcore2", "uvicorn.access", "pymongo"):
+    for noisy in ("aiokafka", "httpx2", "httpcore2", "uvicorn", "uvicorn.error", "pymongo"):
         logging.getLogger(noisy).setLevel(max(level, logging.WARNING))
     structlog.contextvars.bind_contextvars(service=service)
