@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import structlog
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from ticketly_common import telemetry
@@ -71,6 +71,11 @@ class Sink(Protocol):
         ...
 
 
+def _headers(raw: ConsumerRecord) -> dict[str, bytes]:
+    """Drop headers without a value: the outbox router sends one for every column that is null."""
+    return {name: value for name, value in raw.headers or () if value is not None}
+
+
 def backoff_seconds(attempt: int) -> float:
     """Return 0.1, 0.2, 0.4 … at most 5 seconds, with jitter of a fifth."""
     return min(0.1 * float(2 ** min(attempt, 10)), 5.0) * random.uniform(0.9, 1.1)  # noqa: S311 - jitter
@@ -80,7 +85,7 @@ class DeadLetters:
     """Sends records to ``<topic>.DLT``: same key and value, the source and the reason as headers."""
 
     def __init__(self, kafka: Kafka) -> None:
-        self._servers = kafka.bootstrap_servers
+        self._kafka = kafka
         self._producer: AIOKafkaProducer | None = None
 
     async def send(self, record: Record, reason: str) -> None:
@@ -95,7 +100,7 @@ class DeadLetters:
         while True:
             try:
                 if self._producer is None:
-                    producer = AIOKafkaProducer(bootstrap_servers=self._servers, acks="all")
+                    producer = AIOKafkaProducer(**self._kafka.client_options(), acks="all")
                     await producer.start()
                     self._producer = producer
                 await self._producer.send_and_wait(topic, value=record.value, key=record.key, headers=headers)
@@ -175,7 +180,7 @@ class Projection:
         # Without a group the client itself assigns every partition of the topics it is made with.
         return AIOKafkaConsumer(
             *(self._topics if self._group is None else ()),
-            bootstrap_servers=self._kafka.bootstrap_servers,
+            **self._kafka.client_options(),
             group_id=self._group,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
@@ -195,7 +200,7 @@ class Projection:
         while True:
             fetched = await consumer.getmany(timeout_ms=_POLL_MS, max_records=self._max_records)
             records = [
-                Record(raw.topic, raw.partition, raw.offset, raw.key, raw.value, dict(raw.headers or ()), raw.timestamp)
+                Record(raw.topic, raw.partition, raw.offset, raw.key, raw.value, _headers(raw), raw.timestamp)
                 for batch in fetched.values()
                 for raw in batch
             ]

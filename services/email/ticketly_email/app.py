@@ -1,0 +1,24 @@
+"""Composition root of the mail service."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+
+from ticketly_common import health
+from ticketly_common.asgi import Service, internal_listener
+
+
+def create_app() -> Service:
+    """Return the mail service: an internal listener, nothing public."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan() -> AsyncIterator[None]:
+        yield
+
+    return Service(
+        name="email",
+        public=None,
+        internal=internal_listener(health.internal_app("email", {})),
+        lifespan=lifespan,
+    )
