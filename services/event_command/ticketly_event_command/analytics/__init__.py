@@ -1,0 +1,1 @@
+"""Counts of sessions by status, for organizers and administrators."""

@@ -1,0 +1,1 @@
+"""Events: creation, approval, lists, removal."""

@@ -1,0 +1,1 @@
+"""What is sold and at what price: tiers and discounts of an event."""

@@ -1,0 +1,1 @@
+"""Sessions of an event and their seating layouts."""

@@ -1,0 +1,1 @@
+"""Seating templates: plans that an organization keeps for later events."""
