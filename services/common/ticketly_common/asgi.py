@@ -82,7 +82,9 @@ def _request_id(scope: Scope) -> str:
 
 
 def _measure(scope: Scope, status: int, seconds: float) -> None:
-    route = scope.get("route")
+    # An included router's route knows only its own part of the path; its context in the scope knows the whole one.
+    whole = scope.get("fastapi", {}).get("effective_route_context")
+    route = whole or scope.get("route")
     label = scope["state"].get("route") or getattr(route, "path", None) or "unmatched"
     telemetry.REQUESTS.labels(scope["method"], label, status).inc()
     telemetry.DURATION.labels(scope["method"], label).observe(seconds)

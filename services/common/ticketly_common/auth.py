@@ -20,7 +20,7 @@ import httpx2
 import jwt
 import structlog
 from fastapi import FastAPI, Request
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 
 from ticketly_common.problems import Problem, unavailable
 from ticketly_common.settings import Identity
@@ -242,7 +242,7 @@ async def public() -> None:
     """Declare a route as open to everybody: ``dependencies=[Depends(public)]``."""
 
 
-def declared_access(route: APIRoute) -> Access | None:
+def declared_access(route: RouteContext) -> Access | None:
     """Return what a route declares, or None when it declares nothing."""
     pending = [route.dependant]
     while pending:
@@ -255,10 +255,15 @@ def declared_access(route: APIRoute) -> Access | None:
     return None
 
 
+def api_routes(app: FastAPI) -> list[RouteContext]:
+    """Return every API route with its whole path, also those of included routers."""
+    return [route for route in iter_route_contexts(app.routes) if isinstance(route.original_route, APIRoute)]
+
+
 def undeclared_routes(app: FastAPI) -> list[str]:
     """Return ``METHOD path`` of each route without a declared access."""
     return [
         "/".join(sorted(route.methods or ())) + f" {route.path}"
-        for route in app.routes
-        if isinstance(route, APIRoute) and declared_access(route) is None
+        for route in api_routes(app)
+        if declared_access(route) is None
     ]

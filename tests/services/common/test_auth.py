@@ -6,7 +6,7 @@ import time
 
 import httpx2
 import pytest
-from fastapi import Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 
 from ticketly_common import problems
 from ticketly_common.auth import Access, Caller, Requires, public, undeclared_routes
@@ -107,7 +107,14 @@ async def test_routes_enforce_what_they_declare_and_silence_is_found() -> None:
     async def forgotten() -> str:
         return "oops"
 
-    assert undeclared_routes(app) == ["GET /forgotten"]
+    included = APIRouter(prefix="/more")
+
+    @included.get("/hidden")
+    async def hidden() -> str:
+        return "oops"
+
+    app.include_router(included)
+    assert undeclared_routes(app) == ["GET /forgotten", "GET /more/hidden"]
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://test") as http:
         refused = await http.get("/admin", headers={"authorization": f"Bearer {ISSUER.token('u1')}"})
         allowed = await http.get(

@@ -13,7 +13,7 @@ from typing import Any
 import asyncpg
 import httpx2
 import pytest
-from fastapi import Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 
 from ticketly_common import auth, health, migrations, postgres
 from ticketly_common.asgi import Service, internal_listener, public_listener, serve
@@ -99,11 +99,13 @@ async def test_a_service_answers_on_both_listeners_and_says_goodbye_when_stopped
         events.append("goodbye")
 
     app = FastAPI()
+    router = APIRouter(prefix="/api")
 
-    @app.get("/api/demo", dependencies=[Depends(auth.public)])
+    @router.get("/demo", dependencies=[Depends(auth.public)])
     async def demo() -> dict[str, int]:
         return {"a": 1}
 
+    app.include_router(router)
     listen = Listen(public_port=free_port(), internal_port=free_port())
     service = Service(
         "demo",
