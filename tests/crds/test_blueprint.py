@@ -156,7 +156,7 @@ EXPECTED_NAMES = {
         "TICKETLY_HOLDS_EXEMPT_GROUP",
         "TICKETLY_COMPAT_LOST_SEAT_STATUS_BY_CLIENT",
     },
-    "scheduler": COMMON | PUBLIC,
+    "scheduler": COMMON | PUBLIC | {"TICKETLY_CORS_ORIGINS"},
     "email": COMMON,
 }
 

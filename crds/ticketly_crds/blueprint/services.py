@@ -207,10 +207,12 @@ def _kafka_env(kafka: Kafka) -> list[EnvVar]:
 
 def _own_env(kind: _Kind, platform: TicketlyPlatform, placement: Placement, public_url: str) -> list[EnvVar]:
     spec = platform.spec
-    if kind.name in ("scheduler", "email"):
+    if kind.name == "email":
         return []
-    found = [
-        EnvVar("TICKETLY_CORS_ORIGINS", ",".join(spec.ingress.cors_origins)),
+    found = [EnvVar("TICKETLY_CORS_ORIGINS", ",".join(spec.ingress.cors_origins))]
+    if kind.name == "scheduler":
+        return found
+    found += [
         EnvVar("TICKETLY_PLATFORM_CURRENCY", spec.currency),
         EnvVar("TICKETLY_PLATFORM_TIME_ZONE", spec.time_zone),
         EnvVar("TICKETLY_PLATFORM_PUBLIC_URL", public_url),
