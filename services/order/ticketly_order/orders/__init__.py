@@ -1,0 +1,1 @@
+"""What becomes of an order after the claim: reading, cancelling, expiring."""
