@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -18,12 +19,14 @@ from uuid import UUID, uuid4
 
 import structlog
 import uvicorn
+from prometheus_client import Counter, Histogram
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ticketly_common import telemetry
 from ticketly_common.problems import Problem, internal_error, send_problem
-from ticketly_common.settings import Cors, Listen
+from ticketly_common.settings import Cors as CorsSettings
+from ticketly_common.settings import Listen
 
 _log = structlog.get_logger(__name__)
 EXPOSED_HEADERS = ("ETag", "Retry-After", "X-Total-Count", "X-Request-Id")
@@ -47,7 +50,7 @@ class RequestContext:
             return
         request_id = _request_id(scope)
         scope.setdefault("state", {})["request_id"] = request_id
-        header = (b"x-request-id", request_id.encode())
+        own = ((b"x-request-id", request_id.encode()), (b"vary", b"Origin"))
         started = time.perf_counter()
         status = 0
 
@@ -55,7 +58,7 @@ class RequestContext:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message.get("headers", ()), header]
+                message["headers"] = [*message.get("headers", ()), *own]
                 _measure(scope, status, time.perf_counter() - started)
             await send(message)
 
@@ -81,17 +84,27 @@ def _request_id(scope: Scope) -> str:
     return str(uuid4())
 
 
+@functools.lru_cache(maxsize=4096)
+def _meters(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+    """Return the metric children of one kind of answer: looking them up costs more than counting."""
+    return telemetry.REQUESTS.labels(method, route, status), telemetry.DURATION.labels(method, route)
+
+
 def _measure(scope: Scope, status: int, seconds: float) -> None:
     # An included router's route knows only its own part of the path; its context in the scope knows the whole one.
     whole = scope.get("fastapi", {}).get("effective_route_context")
     route = whole or scope.get("route")
     label = scope["state"].get("route") or getattr(route, "path", None) or "unmatched"
-    telemetry.REQUESTS.labels(scope["method"], label, status).inc()
-    telemetry.DURATION.labels(scope["method"], label).observe(seconds)
+    count, duration = _meters(scope["method"], label, status)
+    count.inc()
+    duration.observe(seconds)
 
 
 class BodyLimit:
-    """Answers 413 when a body is larger than ``max_bytes``, by its declared length or as it arrives."""
+    """Answers 413 when a body is larger than ``max_bytes``, by its declared length or as it arrives.
+
+    It answers by itself rather than raising, so that the layers around it (CORS) still see an answer.
+    """
 
     def __init__(self, app: ASGIApp, *, max_bytes: int) -> None:
         self.app = app
@@ -103,9 +116,18 @@ class BodyLimit:
             await self.app(scope, receive, send)
             return
         for name, value in scope["headers"]:
-            if name == b"content-length" and value.isdigit() and int(value) > self.max_bytes:
-                raise self._problem()
+            if name == b"content-length" and value.isdigit():
+                # The server itself holds a body to its declared length.
+                if int(value) > self.max_bytes:
+                    await send_problem(self._problem(), scope, send)
+                else:
+                    await self.app(scope, receive, send)
+                return
+        await self._counting(scope, receive, send)
+
+    async def _counting(self, scope: Scope, receive: Receive, send: Send) -> None:
         seen = 0
+        started = False
 
         async def limited() -> Message:
             nonlocal seen
@@ -115,10 +137,34 @@ class BodyLimit:
                 raise self._problem()
             return message
 
-        await self.app(scope, limited, send)
+        async def noting(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self.app(scope, limited, noting)
+        except Problem as problem:
+            if started:
+                raise
+            await send_problem(problem, scope, send)
 
     def _problem(self) -> Problem:
         return Problem(413, "payload-too-large", f"The body is larger than {self.max_bytes} bytes.")
+
+
+class Cors(CORSMiddleware):
+    """Starlette's CORS, at no cost for requests that come from no browser page.
+
+    ``RequestContext`` says ``Vary: Origin`` on every answer, so that a shared cache keeps the two kinds apart.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] == "http" and any(name == b"origin" for name, _ in scope["headers"]):
+            await super().__call__(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
 
 
 class TrailingSlash:
@@ -137,10 +183,10 @@ class TrailingSlash:
         await self.app(scope, receive, send)
 
 
-def public_listener(app: ASGIApp, *, cors: Cors, max_body_bytes: int) -> ASGIApp:
+def public_listener(app: ASGIApp, *, cors: CorsSettings, max_body_bytes: int) -> ASGIApp:
     """Wrap a public application: request id > CORS > body limit > trailing slash > application."""
     limited = BodyLimit(TrailingSlash(app), max_bytes=max_body_bytes)
-    shared = CORSMiddleware(
+    shared = Cors(
         limited,
         allow_origins=cors.origins,
         allow_methods=METHODS,
