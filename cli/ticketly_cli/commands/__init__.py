@@ -1,0 +1,1 @@
+"""One module per command; see `ticketly_cli.main` for how a command joins."""
