@@ -65,7 +65,7 @@ def test_overlapping_baskets_that_are_given_back_meanwhile_stay_consistent(ticke
     assert result["booked"] > 2
 
 
-@pytest.mark.parametrize("fault", ["redis-flush", "redis-stop", "order-pause", "order-kill"])
+@pytest.mark.parametrize("fault", ["redis-flush", "redis-stop", "kafka-stop", "order-pause", "order-kill"])
 def test_a_fault_costs_availability_at_most(ticketly, fault):
     code, result = ticketly("race", "--buyers", "20", "--seats", "6", "--chaos", fault, "--timeout", "2")
     assert (code, result["verdict"]) == (0, "pass"), result

@@ -29,6 +29,8 @@ class Request(msgspec.Struct, frozen=True):
     op: Literal["status", "start", "restart", "stop"]
     only: list[str] | None = None
     component: str = ""
+    memory: bool = False
+    """Measure memory as well; reading it costs the processes' time, so nobody polls with it."""
 
 
 class ComponentReport(msgspec.Struct, frozen=True):
@@ -44,7 +46,7 @@ class ComponentReport(msgspec.Struct, frozen=True):
     address: str
     pid: int | None
     memory_bytes: int | None
-    """Proportional set size of the process and its descendants."""
+    """Proportional set size of the process and its descendants; None when it was not asked for."""
     restarts: int
     reason: str
     """Why it is not healthy, or why it was started again the last time; empty when nothing happened."""

@@ -85,7 +85,7 @@ def running_supervisor(home: HomeFolder) -> ProcessIdentity | None:
 
 def report(home: HomeFolder) -> Report:
     """The components as the supervisor sees them. Raises CliError (exit code 4) when none runs."""
-    return _ask(home, Request(op="status"))
+    return _ask(home, Request(op="status", memory=True))
 
 
 def _ask(home: HomeFolder, request: Request) -> Report:
@@ -196,7 +196,7 @@ def _follow(home: HomeFolder, before: Report, watcher: Watcher, failure: Callabl
         ended = failure()
         if ended is not None:
             raise ended
-        found = report(home)
+        found = _ask(home, Request(op="status"))
         watcher.show(found)
         late = [one for one in found.components if one.wanted and one.state != "healthy"]
         if not late:

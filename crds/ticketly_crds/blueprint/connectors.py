@@ -130,8 +130,8 @@ def _capture(postgres: Postgres, wanted: ConnectorSpec, database: str, topic_pre
         "heartbeat.interval.ms": str(wanted.heartbeat_seconds * 1000),
         "heartbeat.action.query": _HEARTBEAT_QUERY,
         "topic.heartbeat.prefix": names.HEARTBEAT_TOPIC_PREFIX,
-        # commit to consumer in about 10 ms instead of 600
-        "poll.interval.ms": "5",
+        # commit to consumer in about 20 ms instead of 600; 5 ms would cost a third of a core in idle Connect
+        "poll.interval.ms": "25",
         "producer.override.linger.ms": "0",
         "producer.override.acks": "all",
         "status.update.interval.ms": "1000",
