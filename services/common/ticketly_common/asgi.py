@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import random
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import structlog
 import uvicorn
@@ -27,6 +28,7 @@ from ticketly_common import telemetry
 from ticketly_common.problems import Problem, internal_error, send_problem
 from ticketly_common.settings import Cors as CorsSettings
 from ticketly_common.settings import Listen
+from ticketly_common.wire import OneSegmentProtocol
 
 _log = structlog.get_logger(__name__)
 EXPOSED_HEADERS = ("ETag", "Retry-After", "X-Total-Count", "X-Request-Id")
@@ -81,7 +83,13 @@ def _request_id(scope: Scope) -> str:
             with contextlib.suppress(ValueError):
                 return str(UUID(value.decode("latin-1")))
             break
-    return str(uuid4())
+    return _new_id()
+
+
+def _new_id() -> str:
+    """Return a random UUID's text (version 4); four times as fast as ``uuid4``, and no secret."""
+    text = f"{random.getrandbits(128):032x}"
+    return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{'89ab'[random.getrandbits(2)]}{text[17:20]}-{text[20:]}"
 
 
 @functools.lru_cache(maxsize=4096)
@@ -269,9 +277,10 @@ async def serve(service: Service, listen: Listen, *, drain_seconds: int = 10) ->
                 lifespan="off",
                 access_log=False,
                 log_config=None,
-                http="httptools",
+                http=OneSegmentProtocol,
                 ws="none",
                 server_header=False,
+                proxy_headers=False,
                 timeout_graceful_shutdown=drain_seconds,
                 backlog=4096,
             )
