@@ -1,0 +1,1 @@
+"""Read routes over the projected events."""

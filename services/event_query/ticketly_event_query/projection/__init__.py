@@ -1,0 +1,1 @@
+"""From captured rows to read-model documents."""

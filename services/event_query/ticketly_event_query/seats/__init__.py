@@ -1,0 +1,1 @@
+"""Live seat states: boards, their rendering and how they are kept current."""

@@ -1,0 +1,1 @@
+"""The seat stream: one hub, many connections."""
