@@ -6,7 +6,8 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from ticketly_common import health
-from ticketly_common.asgi import Service, internal_listener
+from ticketly_common.asgi import internal_listener
+from ticketly_common.serving import Service
 
 
 def create_app() -> Service:

@@ -10,9 +10,10 @@ import httpx2
 from fastapi import APIRouter, FastAPI
 
 from ticketly_common import clock, problems
-from ticketly_common.asgi import Service, internal_listener, public_listener
+from ticketly_common.asgi import internal_listener, public_listener
 from ticketly_common.auth import TokenVerifier
 from ticketly_common.health import Check, internal_app
+from ticketly_common.serving import Service
 from ticketly_common.settings import SettingsError
 from ticketly_event_command import internal_routes, platform_routes
 from ticketly_event_command.analytics.routes import router as analytics

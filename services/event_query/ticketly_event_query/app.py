@@ -10,11 +10,12 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ticketly_common import clock, problems, redis
-from ticketly_common.asgi import Service, internal_listener, public_listener
+from ticketly_common.asgi import internal_listener, public_listener
 from ticketly_common.auth import TokenVerifier
 from ticketly_common.health import Check, internal_app
 from ticketly_common.kafka import Projection
 from ticketly_common.problems import Problem, not_found
+from ticketly_common.serving import Service
 from ticketly_event_query.catalog.handlers import Reading
 from ticketly_event_query.catalog.limits import LookupLimit
 from ticketly_event_query.catalog.routes import internal_routes, public_routes

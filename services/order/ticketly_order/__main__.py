@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from ticketly_common import migrations
-from ticketly_common.asgi import run
+from ticketly_common.serving import run
 from ticketly_common.settings import SettingsError, load
 from ticketly_common.telemetry import configure_logging
 from ticketly_order.app import create_app

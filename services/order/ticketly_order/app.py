@@ -10,10 +10,11 @@ from fastapi import FastAPI, Request, Response
 
 from ticketly_common import problems
 from ticketly_common import redis as common_redis
-from ticketly_common.asgi import Service, internal_listener, public_listener
+from ticketly_common.asgi import internal_listener, public_listener
 from ticketly_common.auth import TokenVerifier
 from ticketly_common.health import internal_app
 from ticketly_common.kafka import Projection
+from ticketly_common.serving import Service
 from ticketly_order.catalogue.consumers import CatalogueSink
 from ticketly_order.catalogue.domain import TOPICS
 from ticketly_order.catalogue.postgres import PostgresCatalogue

@@ -9,7 +9,8 @@ from datetime import datetime
 from fastapi import FastAPI
 
 from ticketly_common import clock, health, problems
-from ticketly_common.asgi import Service, internal_listener, public_listener
+from ticketly_common.asgi import internal_listener, public_listener
+from ticketly_common.serving import Service
 from ticketly_scheduler import routes
 from ticketly_scheduler.settings import Settings
 

@@ -16,7 +16,8 @@ import pytest
 from fastapi import APIRouter, Depends, FastAPI
 
 from ticketly_common import auth, health, migrations, postgres
-from ticketly_common.asgi import Service, internal_listener, public_listener, serve
+from ticketly_common.asgi import internal_listener, public_listener
+from ticketly_common.serving import Service, serve
 from ticketly_common.settings import Cors, Listen, Postgres
 
 
