@@ -90,9 +90,9 @@ def summarise(name: str, raw: bytes) -> dict[str, object]:
     }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SmtpSide:
-    """aiosmtpd's handler."""
+    """aiosmtpd's handler. Without slots: aiosmtpd reads all its attributes, which Python 3.11.2 cannot do with them."""
 
     box: MailBox
 
