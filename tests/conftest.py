@@ -244,6 +244,217 @@ def platform(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterat
 
 
 @pytest.fixture(scope="session")
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody uses now, all different, below the range the system gives to outgoing connections.
+
+    A port from that range may be taken by anybody's outgoing connection before the component binds it.
+    """
+    with contextlib.ExitStack() as stack:
+        found: list[int] = []
+        while len(found) < count:
+            listener = stack.enter_context(socket.socket())
+            with contextlib.suppress(OSError):
+                listener.bind(("127.0.0.1", 12_000 + secrets.randbelow(20_000)))
+                found.append(listener.getsockname()[1])
+        return found
+
+
+@contextlib.contextmanager
+def running(component: Component, folder: Path) -> Iterator[None]:
+    """Keep one component running; what it logged is shown when it does not start."""
+    log_file = folder / f"{component.name}.log"
+    try:
+        child = asyncio.run(run_one.start(component, log_file))
+    except BaseException:
+        sys.stderr.write("\n".join([f"--- {log_file}", *logfiles.last_lines(log_file, 30), ""]))
+        raise
+    try:
+        yield
+    finally:
+        assert child is not None
+        assert component.process is not None
+        asyncio.run(processes.stop(child, component.process))
+
+
+@pytest.fixture(scope="session")
+def component_folder() -> Iterator[Path]:
+    """A short-named folder that other users may pass through (PostgreSQL does not run as root)."""
+    folder = Path(tempfile.mkdtemp(prefix="ticketly-test-"))
+    folder.chmod(0o711)
+    (folder / "data").mkdir(mode=0o711)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A fresh database; `user` is a superuser."""
+
+    host: str
+    port: int
+    user: str
+    password: str
+    name: str
+    dsn: str = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        dsn = f"postgresql://{self.user}:{self.password}@{self.host}:{self.port}/{self.name}"
+        object.__setattr__(self, "dsn", dsn)
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresFixture:
+    """PostgreSQL 18 with logical decoding; not durable, it lives as long as the test run."""
+
+    server: postgres.PostgresServer
+
+    def create_database(self, name: str | None = None) -> Database:
+        """An empty database; a random name when none is given. An existing one of that name is replaced."""
+        chosen = name or f"test_{uuid.uuid4().hex[:12]}"
+
+        async def create() -> None:
+            connection = await self.server.connect()
+            try:
+                await connection.execute(f'drop database if exists "{chosen}" with (force)')
+                await connection.execute(f'create database "{chosen}"')
+            finally:
+                await connection.close()
+
+        _run(create())
+        return Database("127.0.0.1", self.server.port, self.server.superuser, self.server.password, chosen)
+
+    def execute(self, database: Database, sql: str) -> None:
+        """Run statements in a database as superuser."""
+
+        async def run() -> None:
+            connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(database.dsn)
+            try:
+                await connection.execute(sql)
+            finally:
+                await connection.close()
+
+        _run(run())
+
+
+def _run(coroutine: Coroutine[object, object, None]) -> None:
+    """Also from inside a running event loop: on a loop of its own in a thread."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, coroutine).result()
+
+
+@pytest.fixture(scope="session")
+def postgres_server(component_folder: Path) -> Iterator[PostgresFixture]:
+    tools = toolchain.prepare(["postgres"], paths.cache_folder(), print)
+    (port,) = pick_free_ports(1)
+    server = postgres.PostgresServer(
+        where=postgres.places(tools.postgres, component_folder),
+        port=port,
+        superuser="ticketly",
+        password=secrets.token_urlsafe(12),
+        settings=postgres.THROW_AWAY_SETTINGS,
+    )
+    with running(postgres.component(server, tools.versions.tools["postgres"].version), component_folder):
+        yield PostgresFixture(server)
+
+
+@dataclass(frozen=True, slots=True)
+class ValkeyFixture:
+    """A server that speaks the Redis protocol; databases 0 to 15."""
+
+    host: str
+    port: int
+
+    def url(self, database: int = 0) -> str:
+        return f"redis://{self.host}:{self.port}/{database}"
+
+
+@pytest.fixture(scope="session")
+def valkey_server(component_folder: Path) -> Iterator[ValkeyFixture]:
+    tools = toolchain.prepare(["valkey"], paths.cache_folder(), print)
+    (port,) = pick_free_ports(1)
+    with running(valkey.component(tools.valkey, component_folder, port, ""), component_folder):
+        yield ValkeyFixture("127.0.0.1", port)
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaFixture:
+    """A broker without automatic topic creation; tests make their own topics (`aiokafka.admin`)."""
+
+    bootstrap_servers: str
+
+
+@pytest.fixture(scope="session")
+def kafka_server(component_folder: Path) -> Iterator[KafkaFixture]:
+    tools = toolchain.prepare(["kafka"], paths.cache_folder(), print)
+    port, controller_port = pick_free_ports(2)
+    broker = kafka.KafkaBroker(
+        class_path=tools.kafka_class_path,
+        data=component_folder / "data" / "kafka",
+        configuration_file=component_folder / "configuration" / "kafka.properties",
+        port=port,
+        controller_port=controller_port,
+        cluster_id=base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("="),
+    )
+    with running(kafka.component(broker, tools.versions.tools["kafka"].version), component_folder):
+        yield KafkaFixture(f"127.0.0.1:{port}")
+
+
+@dataclass(frozen=True, slots=True)
+class MongoFixture:
+    """A server that speaks the MongoDB protocol; use a database name of your own."""
+
+    uri: str
+
+    def database_name(self) -> str:
+        """A name nobody used yet."""
+        return f"test_{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture(scope="session")
+def mongo_server(component_folder: Path) -> Iterator[MongoFixture]:
+    tools = toolchain.prepare(["mongo"], paths.cache_folder(), print)
+    (port,) = pick_free_ports(1)
+    component = mongo.component(
+        tools.mongo_class_path, component_folder / "data" / "mongo", port, tools.versions.tools["mongo"].version
+    )
+    with running(component, component_folder):
+        yield MongoFixture(f"mongodb://127.0.0.1:{port}/")
+
+
+@pytest.fixture(scope="session")
+def platform(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[PlatformState]:
+    """`ticketly up` in a state folder of its own; the first test process starts it, the last one stops it."""
+    shared = tmp_path_factory.getbasetemp() if worker_id == "master" else tmp_path_factory.getbasetemp().parent
+    record = shared / "platform-users.json"
+    with FileLock(shared / "platform.lock"):
+        users = json.loads(record.read_text()) if record.exists() else {"home": "", "count": 0}
+        if users["count"] == 0:
+            users["home"] = tempfile.mkdtemp(prefix="ticketly-platform-")
+            Path(users["home"]).chmod(0o711)
+        users["count"] += 1
+        record.write_text(json.dumps(users))
+        home = Path(users["home"])
+        environment = {**os.environ, paths.HOME_VARIABLE: str(home)}
+        if users["count"] == 1:
+            write_unusual_ports(home)
+            done = subprocess.run([*TICKETLY, "up"], env=environment, capture_output=True, text=True, check=False)
+            if done.returncode != 0:
+                subprocess.run([*TICKETLY, "down", "--purge"], env=environment, capture_output=True, check=False)
+                record.write_text(json.dumps({"home": "", "count": 0}))
+                pytest.fail(f"ticketly up ended with {done.returncode}:\n{done.stdout}\n{done.stderr}", pytrace=False)
+    try:
+        yield platform_state.load(home)
+    finally:
+        with FileLock(shared / "platform.lock"):
+            users = json.loads(record.read_text())
+            users["count"] -= 1
+            record.write_text(json.dumps(users))
+            if users["count"] == 0:
+                subprocess.run([*TICKETLY, "down", "--purge"], env=environment, capture_output=True, check=False)
+                shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
 def free_ports() -> Callable[[int], list[int]]:
     """`free_ports(2)` gives two ports nobody listens on."""
     return pick_free_ports
