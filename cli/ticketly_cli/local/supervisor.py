@@ -36,6 +36,8 @@ from ticketly_cli.local.versions import load_versions
 _log = logging.getLogger("ticketly.platform")
 
 _ROTATE_EVERY_SECONDS = 10.0
+_RECORD_AFTER_SECONDS = 120.0
+"""Whoever starts a platform uses it at once: recording must not take the cores from the first race."""
 
 
 class Supervisor:
@@ -149,12 +151,13 @@ class Supervisor:
                 await asyncio.to_thread(logfiles.rotate, path)
 
     async def _record_classes(self) -> None:
-        """Once everything runs, make the next starts faster; given up when the platform stops first."""
+        """Once everything has run for a while, make the next starts faster; given up when the platform stops first."""
         keeper = self._keepers.get("keycloak")
         if keeper is None:
             return
         for wanted in [other for other in self._keepers.values() if other.wanted]:
             await wanted.healthy.wait()
+        await asyncio.sleep(_RECORD_AFTER_SECONDS)
         if keeper.wanted:
             tools = Toolchain(cache=self._cache, versions=load_versions())
             await recording.record(tools, self._recording_changed)
