@@ -22,6 +22,7 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 
+from ticketly_common.background import background
 from ticketly_common.problems import Problem, unavailable
 from ticketly_common.settings import Identity
 
@@ -92,13 +93,8 @@ class TokenVerifier:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[TokenVerifier]:
         """Fetch keys now and every ten minutes; a first failure is retried in the background."""
-        task = asyncio.create_task(self._refresh_forever())
-        try:
+        async with background(self._refresh_forever(), name="signing-keys"):
             yield self
-        finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
 
     def use_keys(self, key_set: Mapping[str, Any]) -> None:
         """Install a JWK set (as published by the issuer)."""

@@ -23,6 +23,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListen
 from aiokafka.errors import KafkaError
 
 from ticketly_common import telemetry
+from ticketly_common.background import background
 from ticketly_common.settings import Kafka
 
 _log = structlog.get_logger(__name__)
@@ -150,13 +151,10 @@ class Projection:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[Projection]:
         """Run in the background for the length of the block."""
-        task = asyncio.create_task(self.run(), name=f"projection-{self.name}")
         try:
-            yield self
+            async with background(self.run(), name=f"projection-{self.name}"):
+                yield self
         finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
             await self._dead_letters.close()
 
     async def run(self) -> None:

@@ -10,6 +10,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from ticketly_common.background import background
 from ticketly_common.kafka import backoff_seconds
 from ticketly_event_query import metrics
 from ticketly_event_query.seats.live import LiveSessions
@@ -29,13 +30,8 @@ class Hints:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[Hints]:
         """Listen in the background for the length of the block."""
-        task = asyncio.create_task(self._run(), name="hints")
-        try:
+        async with background(self._run(), name="hints"):
             yield self
-        finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
 
     async def _run(self) -> None:
         attempt = 0

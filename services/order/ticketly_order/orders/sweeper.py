@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 import structlog
 
+from ticketly_common.background import background
 from ticketly_order.orders import handlers
 from ticketly_order.orders.handlers import Released
 from ticketly_order.orders.ports import OrderStore, Reason
@@ -39,13 +40,8 @@ class Sweeper:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[Sweeper]:
         """Sweep in the background for the length of the block."""
-        task = asyncio.create_task(self._run(), name="sweeper")
-        try:
+        async with background(self._run(), name="sweeper"):
             yield self
-        finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
 
     def wake(self) -> None:
         """Start the next round now."""
