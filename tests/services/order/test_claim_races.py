@@ -29,11 +29,6 @@ async def together(desks, claims):
     return await asyncio.gather(*(one(number, claim) for number, claim in enumerate(claims)))
 
 
-SLEEPING = (
-    "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()"
-    " AND application_name = 'order-claims'"
-)
-
 # --- scenarios: each returns a list of violations -------------------------------------------------------------------
 
 
@@ -70,25 +65,26 @@ async def a_holder_sleeps_past_its_deadline_and_writes(desks, hall, sql, sweep, 
     return wrong + ([] if owner == awake.order_id else [f"the seat went to {owner}"]) + await sweep()
 
 
-async def one_user_opens_many_orders_at_once(desks, hall, sql):
-    await together(desks, [hall.claim("greedy", [seat], limit=2) for seat in range(len(hall.seats))])
+async def one_user_opens_many_orders_at_once(desks, hall, sql, *, limit=2):
+    await together(desks, [hall.claim("greedy", [seat], limit=limit) for seat in range(len(hall.seats))])
     count = await sql.fetchval("SELECT count(*) FROM orders")
-    return [] if count == 2 else [f"{count} open orders where 2 are allowed"]
+    return [] if count == limit else [f"{count} open orders where {limit} are allowed"]
 
 
-async def claims_meet_the_sessions_end(desks, hall, sql, database, *, asleep=0):
+async def claims_meet_the_sessions_end(desks, hall, sql, database, *, gate=None):
     """After the flip is committed no order may appear in the session any more.
 
-    ``asleep``: wait until so many claims sleep in the database (a mutant's pause) before the session ends.
+    ``gate``: of a mutant; the session ends while a claim waits there, and the claim goes on afterwards.
     """
     claims = [hall.claim(f"buyer-{seat}", [seat]) for seat in range(len(hall.seats))]
     racing = asyncio.create_task(together(desks, claims))
-    async with asyncio.timeout(10):
-        while asleep > await sql.fetchval(SLEEPING):
-            await asyncio.sleep(0.001)
+    if gate is not None:
+        await gate.somebody_waits()
     hall.version += 1
     await PostgresCatalogue(database).apply_session(hall.session_row(status="CANCELLED"))
     at_flip = await sql.fetchval("SELECT count(*) FROM orders")
+    if gate is not None:
+        await gate.open()
     outcomes = await racing
     at_end = await sql.fetchval("SELECT count(*) FROM orders")
     wrong = [] if at_flip == at_end else [f"{at_end - at_flip} orders slipped in after the flip"]
@@ -198,7 +194,39 @@ async def mutate(sql, function, pattern, replacement):
     await sql.execute(changed)
 
 
-PAUSE = "PERFORM pg_sleep(0.15); "
+class Gate:
+    """A place inside ``claim_orders``, just before it writes, where claims wait for each other or for the test.
+
+    Who arrives adds one to a sequence (which no transaction hides) and goes on once it has reached ``opens_at``. A
+    pause of fixed length would let a slow machine miss the overlap that the scenario is about.
+    """
+
+    OPEN = 1_000_000
+
+    def __init__(self, sql):
+        self.sql = sql
+
+    @classmethod
+    async def build(cls, sql, *, opens_at):
+        await sql.execute("CREATE SEQUENCE arrivals MINVALUE 0 START 0; SELECT setval('arrivals', 0)")
+        await sql.execute(
+            "CREATE FUNCTION wait_at_gate() RETURNS void LANGUAGE plpgsql AS $$ BEGIN"
+            " PERFORM nextval('arrivals');"
+            " FOR round IN 1..1000 LOOP"  # 4 s, below the connection's statement_timeout
+            f" EXIT WHEN (SELECT last_value >= {opens_at} FROM arrivals); PERFORM pg_sleep(0.004);"
+            " END LOOP; END $$"
+        )
+        write = r"SELECT array_agg\(uuidv7\(\)\)"
+        await mutate(sql, "claim_orders", write, "PERFORM wait_at_gate(); SELECT array_agg(uuidv7())")
+        return cls(sql)
+
+    async def somebody_waits(self):
+        async with asyncio.timeout(10):
+            while await self.sql.fetchval("SELECT last_value FROM arrivals") == 0:
+                await asyncio.sleep(0.001)
+
+    async def open(self):
+        await self.sql.execute(f"SELECT setval('arrivals', {self.OPEN})")
 
 
 async def test_mutant_any_hold_may_be_taken_over(open_desk, open_hall, sql, sweep):
@@ -222,20 +250,20 @@ async def test_mutant_release_without_fence_and_owner(open_desk, open_hall, sql,
 async def test_mutant_seats_validated_before_they_are_locked(open_desk, open_hall, sql, sweep):
     lock = r"PERFORM 1\s+FROM unnest\(p_seat_claims.*?FOR UPDATE OF s;"
     await mutate(sql, "claim_orders", lock, "")
-    await mutate(sql, "claim_orders", r"SELECT array_agg\(uuidv7\(\)\)", PAUSE + "SELECT array_agg(uuidv7())")
+    await Gate.build(sql, opens_at=2)
     desks = [await open_desk(), await open_desk()]
     assert await everybody_wants_each_seat(desks, await open_hall(1), sweep, buyers=10) != []
 
 
 async def test_mutant_no_lock_on_the_user(open_desk, open_hall, sql):
     await mutate(sql, "claim_orders", r"PERFORM pg_advisory_xact_lock\(1.*?AS k;", "")
-    await mutate(sql, "claim_orders", r"SELECT array_agg\(uuidv7\(\)\)", PAUSE + "SELECT array_agg(uuidv7())")
+    await Gate.build(sql, opens_at=2)
     desks = [await open_desk(), await open_desk()]
-    assert await one_user_opens_many_orders_at_once(desks, await open_hall(6), sql) != []
+    assert await one_user_opens_many_orders_at_once(desks, await open_hall(2), sql, limit=1) != []
 
 
 async def test_mutant_no_lock_on_the_session(open_desk, open_hall, sql, database):
     await mutate(sql, "claim_orders", r"PERFORM pg_advisory_xact_lock_shared\(2.*?AS k;", "")
-    await mutate(sql, "claim_orders", r"SELECT array_agg\(uuidv7\(\)\)", PAUSE + "SELECT array_agg(uuidv7())")
+    gate = await Gate.build(sql, opens_at=Gate.OPEN)
     desks = [await open_desk(), await open_desk()]
-    assert await claims_meet_the_sessions_end(desks, await open_hall(20), sql, database, asleep=1) != []
+    assert await claims_meet_the_sessions_end(desks, await open_hall(20), sql, database, gate=gate) != []
