@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 
 BIN := .venv/bin
-FOLDERS := crds cli operator pulumi services tests
+FOLDERS := crds cli operator pulumi services lab tests
 
 .PHONY: help
 help: ## this list

@@ -1,0 +1,1 @@
+"""Blueprint -> the objects, connectors and topics that should exist. Pure builders, one module for each kind."""

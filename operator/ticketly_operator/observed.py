@@ -1,0 +1,72 @@
+"""What was seen outside: connectors, topics, slots, secrets, the canary's figures. Plain values, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A Secret's content. ``version`` changes whenever the content does and tells nothing about it."""
+
+    name: str
+    version: str
+    data: Mapping[str, bytes] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SeenTask:
+    """A connector's task: ``state`` as Connect says it (RUNNING, FAILED, ...), ``trace`` empty unless failed."""
+
+    id: int
+    state: str
+    trace: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SeenConnector:
+    """A connector as Connect knows it; ``config`` without the member ``name`` that Connect adds."""
+
+    name: str
+    config: Mapping[str, str] = field(repr=False)
+    state: str
+    tasks: tuple[SeenTask, ...]
+    trace: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SeenTopic:
+    """A topic: ``config`` has only what was set on the topic itself."""
+
+    name: str
+    partitions: int
+    replication_factor: int
+    config: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class SeenSlot:
+    """A replication slot. LSNs as integers; ``safe_wal_bytes`` None when the log kept for slots is unbounded."""
+
+    name: str
+    active: bool
+    wal_status: str
+    restart_lsn: int | None
+    confirmed_flush_lsn: int | None
+    current_lsn: int
+    safe_wal_bytes: int | None
+
+    @property
+    def retained_bytes(self) -> int:
+        """Log that the server keeps because of this slot."""
+        return 0 if self.restart_lsn is None else max(0, self.current_lsn - self.restart_lsn)
+
+
+@dataclass(frozen=True, slots=True)
+class LagReading:
+    """One pod's canary histogram since it started: cumulative counts by upper bound in seconds, and what is pending."""
+
+    pod: str
+    buckets: Mapping[float, float]
+    pending_seconds: float

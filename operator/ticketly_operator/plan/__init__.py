@@ -1,0 +1,1 @@
+"""Comparing what is wanted with what is there. Pure: the clock is an argument, nothing is called."""

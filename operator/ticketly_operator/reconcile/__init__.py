@@ -1,0 +1,1 @@
+"""Bringing one platform to its description: observe, plan, apply, tell."""
