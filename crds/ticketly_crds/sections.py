@@ -186,9 +186,17 @@ class Kafka(Section):
 
 
 class Connect(Section):
-    """The REST address of Kafka Connect (distributed mode, Debezium's PostgreSQL connector installed)."""
+    """The REST address of Kafka Connect (distributed mode, Debezium's PostgreSQL connector installed).
+
+    In a cluster connectors refer to passwords instead of carrying them: the workers have Kafka's
+    DirectoryConfigProvider under the name ``directory`` and each Secret mounted at
+    ``secretsPath``/<its name>.
+    """
 
     url: Url
+    secrets_path: str = Field(
+        default="/opt/kafka/external-configuration", pattern=r"^(/[A-Za-z0-9._-]+)+$", max_length=256
+    )
 
 
 class Slot(Section):

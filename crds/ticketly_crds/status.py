@@ -44,6 +44,8 @@ class Reason(StrEnum):
     INCOMPLETE_SPEC = "IncompleteSpec"
     SECRET_MISSING = "SecretMissing"  # noqa: S105  the name of a reason
     MIGRATION_PENDING = "MigrationPending"
+    CONNECTORS_NOT_READY = "ConnectorsNotReady"
+    TOPICS_NOT_READY = "TopicsNotReady"
     DELETING = "Deleting"
     # Progressing
     ROLLING_OUT = "RollingOut"
@@ -95,6 +97,8 @@ REASONS: Final[dict[ConditionType, frozenset[Reason]]] = {
             Reason.INCOMPLETE_SPEC,
             Reason.SECRET_MISSING,
             Reason.MIGRATION_PENDING,
+            Reason.CONNECTORS_NOT_READY,
+            Reason.TOPICS_NOT_READY,
             Reason.DELETING,
         }
     ),
@@ -230,8 +234,10 @@ class ConnectorStatus(Part):
     name: str
     phase: ConnectorPhase
     restarts: int = Field(default=0, ge=0)
+    running_since: datetime | None = None
     next_restart_time: datetime | None = None
     failure: FailureClass | None = None
+    rebuilding: bool = False
     generation: int = Field(default=1, ge=1)
     message: str = Field(default="", max_length=MAX_MESSAGE_CHARS)
     slot: SlotStatus | None = None

@@ -33,8 +33,8 @@ class ApplyRefusedError(OperatorError):
     retry_helps = False
 
 
-class FieldConflictError(ApplyRefusedError):
-    """Another manager owns a field that the platform needs."""
+class ForbiddenError(ApplyRefusedError):
+    """The operator's role lacks a permission; the text names verb and resource."""
 
 
 class FencedError(OperatorError):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +15,11 @@ class Secret:
     name: str
     version: str
     data: Mapping[str, bytes] = field(repr=False)
+
+    @classmethod
+    def decoded(cls, name: str, version: str, encoded: Mapping[str, str]) -> Self:
+        """Return a Secret from the base64 texts of the API."""
+        return cls(name, version, {key: base64.b64decode(value) for key, value in encoded.items()})
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from ticketly_operator.observed import LagReading, Secret, SeenConnector, SeenSl
 
 
 class Cluster(Protocol):
-    """The API server. Raises ClusterUnreachableError, ApplyRefusedError, FieldConflictError, FencedError (writes)."""
+    """The API server. Raises ClusterUnreachableError, ApplyRefusedError, ForbiddenError, FencedError (writes)."""
 
     async def platforms(self) -> Sequence[Manifest]:
         """Return all platforms in scope."""
@@ -25,6 +25,9 @@ class Cluster(Protocol):
 
     async def children(self, namespace: str, platform: str) -> Sequence[Manifest]:
         """Return all objects of managed kinds that carry the platform's labels, with their managed fields."""
+
+    async def object(self, manifest: Manifest) -> Manifest | None:
+        """Return the live object of that kind and name, whoever made it, None when there is none."""
 
     async def pods(self, namespace: str, platform: str) -> Sequence[Manifest]:
         """Return the pods of the platform's services and migrations."""
