@@ -268,6 +268,11 @@ def _configure_logging(settings: Log) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.level.upper())
-    # every request of a resync would be a line
-    for noisy in ("httpx2", "httpcore2", "aiokafka", "kopf"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    # every request of a resync would be a line, and every broker that does not answer is told as a condition
+    for noisy, least in (
+        ("httpx2", "WARNING"),
+        ("httpcore2", "WARNING"),
+        ("kopf", "WARNING"),
+        ("aiokafka", "CRITICAL"),
+    ):
+        logging.getLogger(noisy).setLevel(least)

@@ -6,6 +6,8 @@ request for one call) is easier to see in HTTP than in any wrapper.
 
 Every write first asks the fence. It closes when this process can no longer be sure to lead, so that a paused leader
 that wakes up writes nothing.
+
+Over 300 lines because every call the operator makes to the API server stands here, in one place to audit.
 """
 
 from __future__ import annotations
