@@ -2,6 +2,8 @@
 
 Every model is frozen, refuses unknown fields and speaks camelCase on the wire. A secret never stands in a section:
 only the name of a Secret and a key in it.
+
+Over 300 lines because these small models are read as one list: what a platform may say about what it stands on.
 """
 
 from __future__ import annotations
