@@ -27,7 +27,7 @@ import typer
 from ticketly_cli.errors import CliError, ExitCode
 from ticketly_cli.printing import OutputFormat, Terminal, terminal, use_terminal
 
-COMMANDS = ("up", "down", "status", "logs", "restart", "doctor", "token", "seed", "race", "verify")
+COMMANDS = ("up", "down", "status", "logs", "restart", "doctor", "token", "seed", "race", "verify", "provision")
 """Modules below `ticketly_cli.commands`, in the order in which --help lists them."""
 
 _PARSER_EXIT_CODE = 2

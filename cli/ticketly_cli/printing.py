@@ -203,6 +203,7 @@ class Terminal:
 
     stdout: IO[str] = field(default_factory=lambda: sys.stdout)
     stderr: IO[str] = field(default_factory=lambda: sys.stderr)
+    stdin: IO[str] = field(default_factory=lambda: sys.stdin)
     output: OutputFormat = OutputFormat.TABLE
     quiet: bool = False
     verbosity: int = 0
@@ -215,8 +216,20 @@ class Terminal:
         elif self.output is OutputFormat.YAML:
             self.stdout.write(yaml.safe_dump(result.to_data(), sort_keys=False, allow_unicode=True))
         elif not self.quiet:
-            self._view(result.to_view())
+            self._view(result.to_view(), self.stdout)
         self.stdout.flush()
+
+    def show(self, view: View) -> None:
+        """Something a person has to see before the result: on standard error, with --quiet too."""
+        self._view(view, self.stderr)
+
+    def ask(self, question: str) -> str | None:
+        """What the person at the terminal answers; None when nobody is there to answer."""
+        if not (self.stdin.isatty() and self.stderr.isatty()):
+            return None
+        self.stderr.write(question)
+        self.stderr.flush()
+        return self.stdin.readline().rstrip("\n")
 
     def line(self, text: str) -> None:
         """One line on standard output as it is: log lines, a token, a followed stream."""
@@ -282,8 +295,8 @@ class Terminal:
             with Live(console=console, refresh_per_second=8) as live:
                 yield _LiveBoard(live)
 
-    def _view(self, view: View) -> None:
-        console = self._console(self.stdout)
+    def _view(self, view: View, stream: IO[str]) -> None:
+        console = self._console(stream)
         for part in view:
             if isinstance(part, Text):
                 console.print(RichText(part.text, style=_STYLES[part.tone]), soft_wrap=True)

@@ -21,6 +21,7 @@ PACKAGES = (
     "ticketly_scheduler",
     "ticketly_email",
     "ticketly_infra",
+    "ticketly_lab",
 )
 COMMANDS = sorted(path.stem for path in (ROOT / "cli/ticketly_cli/commands").glob("[a-z]*.py"))
 HEAVY = frozenset(
@@ -57,7 +58,8 @@ def watch(event, arguments):
     blocked = event.startswith(("socket.connect", "socket.bind", "socket.getaddrinfo", "socket.gethostby"))
     if blocked or event in ("subprocess.Popen", "os.system", "os.posix_spawn", "os.fork"):
         raise RuntimeError(f"{event} while importing, from {origin()}")
-    if event == "open" and isinstance(arguments[1], str) and set(arguments[1]) & set("wax+"):
+    writing = event == "open" and isinstance(arguments[1], str) and set(arguments[1]) & set("wax+")
+    if writing and arguments[0] != os.devnull:
         raise RuntimeError(f"{arguments[0]} opened for writing while importing, from {origin()}")
 
 plain = os._Environ.__getitem__

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGE_PARENTS = ("crds", "operator", "cli", "services", "pulumi")
+PACKAGE_PARENTS = ("crds", "operator", "cli", "services", "pulumi", "lab")
 SKIPPED_FOLDERS = frozenset({"__pycache__", "node_modules", "target", "dist", "build"})
 BANNED_NAMES = frozenset({"utils", "util", "helpers", "helper", "base", "manager", "managers", "common", "misc"})
 MAX_LINES = 500
@@ -62,7 +62,7 @@ def test_no_package_marker_where_it_would_hide_somebody_else_s_package() -> None
 
 
 def test_every_part_holds_one_prefixed_package() -> None:
-    members = [ROOT / name for name in ("crds", "operator", "cli", "pulumi")] + sorted(
+    members = [ROOT / name for name in ("crds", "operator", "cli", "pulumi", "lab")] + sorted(
         path.parent for path in ROOT.glob("services/*/pyproject.toml")
     )
     for member in members:

@@ -1,0 +1,323 @@
+"""A Kubernetes control plane of real programs: etcd, API server, controllers, scheduler, and simulated nodes.
+
+Order of a start: etcd and API server; the custom resources given; controllers, scheduler and nodes side by side. The
+custom resources come before the controllers because the garbage collector looks for new kinds only every 30 s: with
+them known from the start, deleting an owner takes its children along within a second.
+
+Data, keys and logs are in one folder, private to its owner. Everything is killed when the `with` block, a failed start
+or the interpreter ends; a control plane left running on purpose is ended by `kill_recorded` (see `children`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import json
+import os
+import secrets
+import shutil
+import signal
+import ssl
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+from collections import Counter
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import yaml
+
+from ticketly_cli.errors import CliError
+from ticketly_cli.local import paths
+from ticketly_cli.local.component import UnhealthyError
+from ticketly_cli.local.prerequisites import Say
+from ticketly_lab import audit, build, certificates, flags, kubeconfigs, stages
+from ticketly_lab.audit import Request
+from ticketly_lab.children import Children, run_apart
+from ticketly_lab.cluster import Cluster
+from ticketly_lab.flags import CPU_ANNOTATION, MEMORY_ANNOTATION, Layout, Ports
+from ticketly_lab.ports import free_ports
+
+START_TIMEOUT_SECONDS = 120.0
+_REQUEST_TIMEOUT_SECONDS = 5.0
+
+ADMIN = "admin"
+USERS = {
+    # file name of the kubeconfig -> user, group
+    ADMIN: ("admin", "system:masters"),
+    "controller-manager": ("system:kube-controller-manager", ""),
+    "scheduler": ("system:kube-scheduler", ""),
+    "kwok": ("simulated-kubelet", "system:masters"),
+    "usage": ("simulated-metrics", "system:masters"),
+}
+
+
+class ControlPlane(Cluster):
+    """Made by `start`. Methods that stop or pause the API server return when that is so."""
+
+    def __init__(self, layout: Layout, programs: dict[str, Path], tokens: dict[str, str]) -> None:
+        super().__init__(layout.root, programs["kubectl"], layout.kubeconfig(ADMIN))
+        self.layout = layout
+        self.children = Children(layout.root)
+        self._programs = programs
+        self._token = tokens[ADMIN]
+        self._trust = ssl.create_default_context(cafile=str(layout.certificates.authority))
+        self._temporary = False
+
+    @classmethod
+    def start(
+        cls,
+        folder: Path | None = None,
+        nodes: int = 2,
+        metrics: bool = False,
+        crds: Iterable[Path] = (),
+        say: Say = build.say_on_standard_error,
+    ) -> ControlPlane:
+        """Build what is missing, start everything, wait until it works.
+
+        `folder` is emptied first; without one a temporary folder is used and deleted at the end. `crds` are files.
+        Raises CliError with the end of the log of what does not start; nothing is left running then.
+        """
+        programs = build.control_plane(paths.cache_folder(), say)
+        root = Path(tempfile.mkdtemp(prefix="ticketly-lab-")) if folder is None else _emptied(folder)
+        layout, tokens = _lay_out(root, programs["stages"])
+        plane = cls(layout, programs, tokens)
+        plane._temporary = folder is None
+        try:
+            run_apart(plane._start_servers())
+            plane._apply_definitions(list(crds))
+            run_apart(plane._start_the_rest(nodes, metrics))
+        except BaseException:
+            plane.close()
+            raise
+        return plane
+
+    def __enter__(self) -> ControlPlane:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End everything; a temporary folder is deleted. Can be repeated."""
+        self.children.kill_all()
+        if self._temporary:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def url(self) -> str:
+        return self.layout.url
+
+    # The API server's troubles ---------------------------------------------------------------------------------------
+
+    def stop_apiserver(self) -> None:
+        """It ends as in a crash, also while paused: connections are refused from now on."""
+        self.children.kill("kube-apiserver")
+
+    def start_apiserver(self) -> None:
+        """After `stop_apiserver`: same address, same data. Returns when it is ready."""
+        self._start_program("kube-apiserver", flags.api_server(self.layout))
+        run_apart(self._ready("kube-apiserver", "/readyz"))
+
+    def restart_apiserver(self) -> None:
+        self.stop_apiserver()
+        self.start_apiserver()
+
+    def pause_apiserver(self) -> None:
+        """A black hole: connections are accepted by the system, and nothing is ever answered."""
+        self.children.signal("kube-apiserver", signal.SIGSTOP)
+
+    def resume_apiserver(self) -> None:
+        self.children.signal("kube-apiserver", signal.SIGCONT)
+
+    # What was asked of it --------------------------------------------------------------------------------------------
+
+    def audit_position(self) -> int:
+        """Give it to `requests` later to see only what came after now."""
+        return self.layout.audit_log.stat().st_size
+
+    def requests(self, after: int = 0) -> list[Request]:
+        """Every finished request about a resource, oldest first."""
+        with self.layout.audit_log.open("rb") as file:
+            file.seek(after)
+            return list(audit.parse_all(file.read().decode().splitlines()))
+
+    def request_counts(self, after: int = 0) -> Counter[tuple[str, str, str]]:
+        """(user, verb, resource) -> how many; `audit.WRITING` has the verbs that change something."""
+        return audit.count(self.requests(after))
+
+    # What happens on the nodes ---------------------------------------------------------------------------------------
+
+    def make_pods_unready(self, namespace: str, selector: str) -> list[str]:
+        """Running pods fail their readiness probe from now on (new ones do not). Returns their names."""
+        return self._set_ready(namespace, selector, "False")
+
+    def make_pods_ready(self, namespace: str, selector: str) -> list[str]:
+        return self._set_ready(namespace, selector, "True")
+
+    def set_usage(self, namespace: str, selector: str, cpu: str, memory: str = "64Mi") -> None:
+        """What the metrics API says pods use, as quantities (`250m`); needs `metrics=True`. New pods are idle."""
+        values = [f"{CPU_ANNOTATION}={cpu}", f"{MEMORY_ANNOTATION}={memory}"]
+        self.kubectl("annotate", "pods", f"--namespace={namespace}", f"--selector={selector}", "--overwrite", *values)
+
+    def _set_ready(self, namespace: str, selector: str, status: str) -> list[str]:
+        names = []
+        reason = {} if status == "True" else {"reason": "ContainersNotReady"}
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        for pod in self.list("pods", namespace, selector):
+            conditions = [
+                {"type": kind, "status": status, "lastTransitionTime": now, **reason}
+                for kind in ("Ready", "ContainersReady")
+            ]
+            containers = [{**item, "ready": status == "True"} for item in pod["status"].get("containerStatuses", [])]
+            patch = {"status": {"conditions": conditions, "containerStatuses": containers}}
+            name = pod["metadata"]["name"]
+            options = [f"--namespace={namespace}", "--subresource=status", "--type=strategic"]
+            self.kubectl("patch", "pod", name, *options, f"--patch={json.dumps(patch)}")
+            names.append(name)
+        return names
+
+    # Starting --------------------------------------------------------------------------------------------------------
+
+    async def _start_servers(self) -> None:
+        """The API server waits for etcd by itself, so both come up at the same time."""
+        self.layout.audit_log.touch(mode=0o600)
+        self._start_program("etcd", flags.etcd(self.layout))
+        self._start_program("kube-apiserver", flags.api_server(self.layout))
+        await self._ready("kube-apiserver", "/readyz")
+
+    def _apply_definitions(self, files: list[Path]) -> None:
+        if files:
+            arguments = [f"--filename={path}" for path in files]
+            self.kubectl("apply", "--server-side", f"--field-manager={ADMIN}", *arguments)
+            self.kubectl("wait", "--for=condition=Established", "--timeout=30s", *arguments)
+
+    async def _start_the_rest(self, nodes: int, metrics: bool) -> None:
+        self._start_program("kube-controller-manager", flags.controller_manager(self.layout))
+        self._start_program("kube-scheduler", flags.scheduler(self.layout))
+        self._start_program("kwok", flags.kwok(self.layout))
+        objects = [_node(number) for number in range(nodes)]
+        if metrics:
+            command = [sys.executable, "-m", "ticketly_lab.usage", *flags.usage(self.layout)]
+            self.children.start("usage", command)
+            objects += _metrics_registration(self.layout.ports.usage)
+        if objects:
+            await asyncio.to_thread(self.apply, *objects)
+        waiting = [
+            # made by the controllers: without it no pod is admitted in the namespace
+            self._ready("kube-controller-manager", "/api/v1/namespaces/default/serviceaccounts/default"),
+            self._ready("kube-scheduler", "/healthz", self.layout.ports.scheduler),
+            *(self._ready("kwok", f"/api/v1/nodes/{_node_name(number)}", seen=_is_ready) for number in range(nodes)),
+        ]
+        if metrics:
+            waiting.append(self._ready("usage", "/apis/metrics.k8s.io/v1beta1/nodes"))
+        await asyncio.gather(*waiting)
+
+    def _start_program(self, name: str, arguments: list[str]) -> None:
+        self.children.start(name, [str(self._programs[name]), *arguments])
+
+    async def _ready(
+        self, name: str, path: str, port: int | None = None, seen: Callable[[bytes], bool] = lambda _: True
+    ) -> None:
+        """Wait until the API server, or the program at `port`, answers and `seen` agrees with the answer."""
+        url = f"https://{flags.LOOPBACK}:{port or self.layout.ports.api_server}{path}"
+
+        async def probe() -> None:
+            answer = await asyncio.to_thread(self._ask, url)
+            if not seen(answer):
+                raise UnhealthyError(f"{path} is not as expected yet")
+
+        await self.children.ready(name, probe, START_TIMEOUT_SECONDS)
+
+    def _ask(self, url: str) -> bytes:
+        """GET as administrator. Raises OSError, or UnhealthyError for any status but 200."""
+        request = urllib.request.Request(url, headers={"Authorization": f"Bearer {self._token}"})  # noqa: S310 - ours
+        try:
+            with urllib.request.urlopen(  # noqa: S310 - an https address of ours
+                request, timeout=_REQUEST_TIMEOUT_SECONDS, context=self._trust
+            ) as response:
+                return bytes(response.read())
+        except urllib.error.HTTPError as error:
+            with error:
+                raise UnhealthyError(f"{url} answers {error.code}") from error
+
+
+def _emptied(folder: Path) -> Path:
+    """Only what looks like an earlier control plane is deleted. Raises CliError for a folder with anything else."""
+    root = folder.expanduser().absolute()
+    if root.exists() and any(root.iterdir()):
+        if not (root / "pki" / "tokens.csv").exists():
+            raise CliError(f"{root} is not empty and holds no control plane.", "Name another folder.")
+        shutil.rmtree(root)
+    root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return root
+
+
+def _lay_out(root: Path, upstream_stages: Path) -> tuple[Layout, dict[str, str]]:
+    """Certificates, tokens and configuration files. Returns the layout and the token of each user."""
+    keys = certificates.issue(root / "pki", datetime.now(UTC))
+    layout = Layout(root, Ports(*free_ports(7)), keys)
+    tokens = {name: secrets.token_urlsafe(24) for name in USERS}
+    with os.fdopen(os.open(layout.tokens, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file)
+        for name, (user, group) in USERS.items():
+            table.writerow([tokens[name], user, name, *([group] if group else [])])
+    authority = keys.authority.read_bytes()
+    for name, (user, _) in USERS.items():
+        content = kubeconfigs.with_token(layout.url, authority, user, tokens[name])
+        kubeconfigs.write(layout.kubeconfig(name), content)
+    layout.audit_policy.write_text(yaml.safe_dump(audit.POLICY), encoding="utf-8")
+    upstream = yaml.safe_load_all(upstream_stages.read_text(encoding="utf-8"))
+    layout.stages.write_text(yaml.safe_dump_all(stages.with_failures(upstream)), encoding="utf-8")
+    return layout, tokens
+
+
+def _node_name(number: int) -> str:
+    return f"simulated-{number}"
+
+
+def _node(number: int) -> dict[str, Any]:
+    name = _node_name(number)
+    annotation, value = flags.NODE_MARK
+    size = {"cpu": "32", "memory": "256Gi", "pods": "110"}
+    labels = {"kubernetes.io/hostname": name, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"}
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {"name": name, "labels": labels, "annotations": {annotation: value}},
+        "status": {"allocatable": size, "capacity": size},
+    }
+
+
+def _is_ready(node: bytes) -> bool:
+    conditions = json.loads(node).get("status", {}).get("conditions", [])
+    return any(item["type"] == "Ready" and item["status"] == "True" for item in conditions)
+
+
+def _metrics_registration(port: int) -> list[dict[str, Any]]:
+    """A Service by an external name is the one way to an aggregated API that runs outside the cluster."""
+    name = {"name": "metrics", "namespace": "kube-system"}
+    service = {"type": "ExternalName", "externalName": "localhost", "ports": [{"port": port}]}
+    registration = {
+        "group": "metrics.k8s.io",
+        "version": "v1beta1",
+        "groupPriorityMinimum": 100,
+        "versionPriority": 100,
+        "insecureSkipTLSVerify": True,
+        "service": {**name, "port": port},
+    }
+    return [
+        {"apiVersion": "v1", "kind": "Service", "metadata": name, "spec": service},
+        {
+            "apiVersion": "apiregistration.k8s.io/v1",
+            "kind": "APIService",
+            "metadata": {"name": "v1beta1.metrics.k8s.io"},
+            "spec": registration,
+        },
+    ]
