@@ -13,7 +13,8 @@ from pathlib import Path
 from ticketly_cli.errors import CliError, ExitCode
 from ticketly_cli.local import paths
 from ticketly_lab import build, children, tools
-from ticketly_lab.control_plane import ADMIN, ControlPlane
+from ticketly_lab.control_plane import ControlPlane
+from ticketly_lab.preparation import ADMIN
 from ticketly_lab.recipes import TOOLS
 
 Command = Callable[[argparse.Namespace], None]
@@ -28,12 +29,6 @@ def default_folder() -> Path:
 def up(options: argparse.Namespace) -> None:
     """Start a control plane and leave it running."""
     folder = _folder(options)
-    running = children.recorded(folder)
-    if running:
-        raise CliError(
-            f"A control plane runs in {folder} already ({', '.join(running)}).",
-            f"Stop it with `{_call('down', folder)}`.",
-        )
     began = time.monotonic()
     plane = ControlPlane.start(
         folder, nodes=options.nodes, metrics=options.metrics, crds=options.crd, say=build.say_on_standard_error

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import json
 import os
 import signal
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
-
-import msgspec
 
 from ticketly_cli.errors import CliError, ExitCode
 from ticketly_cli.local import health, logfiles, processes, run_one
@@ -100,8 +99,9 @@ class Children:
         self._running.clear()
 
     def _record(self) -> None:
-        identities = {name: child.identity for name, child in self._running.items()}
-        (self._folder / RECORD).write_bytes(msgspec.json.encode(identities))
+        found = {name: child.identity for name, child in self._running.items()}
+        content = {name: [one.pid, one.started_ticks, one.boot] for name, one in found.items()}
+        (self._folder / RECORD).write_text(json.dumps(content), encoding="utf-8")
 
 
 def _did_not_start(name: str, reason: str, log: Path) -> CliError:
@@ -120,10 +120,10 @@ def _end(children: list[Child]) -> None:
 def recorded(folder: Path) -> dict[str, ProcessIdentity]:
     """Processes of a control plane in that folder that still run."""
     try:
-        content = (folder / RECORD).read_bytes()
+        content = json.loads((folder / RECORD).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    known = msgspec.json.decode(content, type=dict[str, ProcessIdentity])
+    known = {name: ProcessIdentity(*values) for name, values in content.items()}
     return {name: identity for name, identity in known.items() if is_alive(identity)}
 
 

@@ -13,10 +13,7 @@ Over 300 lines because starting, disturbing and observing one control plane is o
 from __future__ import annotations
 
 import asyncio
-import csv
 import json
-import os
-import secrets
 import shutil
 import signal
 import ssl
@@ -29,44 +26,29 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
-import yaml
-
-from ticketly_cli.errors import CliError
 from ticketly_cli.local import paths
 from ticketly_cli.local.component import UnhealthyError
 from ticketly_cli.local.prerequisites import Say
-from ticketly_lab import audit, build, certificates, flags, kubeconfigs, stages
+from ticketly_lab import audit, build, flags, objects, preparation
 from ticketly_lab.audit import Request
 from ticketly_lab.children import Children, run_apart
-from ticketly_lab.cluster import Cluster
-from ticketly_lab.flags import CPU_ANNOTATION, MEMORY_ANNOTATION, Layout, Ports
-from ticketly_lab.ports import free_ports
+from ticketly_lab.cluster import FIELD_MANAGER, Cluster
+from ticketly_lab.flags import CPU_ANNOTATION, MEMORY_ANNOTATION, Layout
 
 START_TIMEOUT_SECONDS = 120.0
 _REQUEST_TIMEOUT_SECONDS = 5.0
-
-ADMIN = "admin"
-USERS = {
-    # file name of the kubeconfig -> user, group
-    ADMIN: ("admin", "system:masters"),
-    "controller-manager": ("system:kube-controller-manager", ""),
-    "scheduler": ("system:kube-scheduler", ""),
-    "kwok": ("simulated-kubelet", "system:masters"),
-    "usage": ("simulated-metrics", "system:masters"),
-}
 
 
 class ControlPlane(Cluster):
     """Made by `start`. Methods that stop or pause the API server return when that is so."""
 
     def __init__(self, layout: Layout, programs: dict[str, Path], tokens: dict[str, str]) -> None:
-        super().__init__(layout.root, programs["kubectl"], layout.kubeconfig(ADMIN))
+        super().__init__(layout.root, programs["kubectl"], layout.kubeconfig(preparation.ADMIN))
         self.layout = layout
         self.children = Children(layout.root)
         self._programs = programs
-        self._token = tokens[ADMIN]
+        self._token = tokens[preparation.ADMIN]
         self._trust = ssl.create_default_context(cafile=str(layout.certificates.authority))
         self._temporary = False
 
@@ -85,8 +67,8 @@ class ControlPlane(Cluster):
         Raises CliError with the end of the log of what does not start; nothing is left running then.
         """
         programs = build.control_plane(paths.cache_folder(), say)
-        root = Path(tempfile.mkdtemp(prefix="ticketly-lab-")) if folder is None else _emptied(folder)
-        layout, tokens = _lay_out(root, programs["stages"])
+        root = Path(tempfile.mkdtemp(prefix="ticketly-lab-")) if folder is None else preparation.emptied(folder)
+        layout, tokens = preparation.lay_out(root, programs["stages"])
         plane = cls(layout, programs, tokens)
         plane._temporary = folder is None
         try:
@@ -197,25 +179,28 @@ class ControlPlane(Cluster):
     def _apply_definitions(self, files: list[Path]) -> None:
         if files:
             arguments = [f"--filename={path}" for path in files]
-            self.kubectl("apply", "--server-side", f"--field-manager={ADMIN}", *arguments)
+            self.kubectl("apply", "--server-side", f"--field-manager={FIELD_MANAGER}", *arguments)
+            # kubectl cannot wait for a condition while the list of conditions is still null
+            self.kubectl("wait", "--for=jsonpath={.status.acceptedNames.kind}", "--timeout=30s", *arguments)
             self.kubectl("wait", "--for=condition=Established", "--timeout=30s", *arguments)
 
     async def _start_the_rest(self, nodes: int, metrics: bool) -> None:
         self._start_program("kube-controller-manager", flags.controller_manager(self.layout))
         self._start_program("kube-scheduler", flags.scheduler(self.layout))
         self._start_program("kwok", flags.kwok(self.layout))
-        objects = [_node(number) for number in range(nodes)]
+        wanted = [objects.node(number) for number in range(nodes)]
         if metrics:
             command = [sys.executable, "-m", "ticketly_lab.usage", *flags.usage(self.layout)]
             self.children.start("usage", command)
-            objects += _metrics_registration(self.layout.ports.usage)
-        if objects:
-            await asyncio.to_thread(self.apply, *objects)
+            wanted += objects.metrics_registration(self.layout.ports.usage)
+        if wanted:
+            await asyncio.to_thread(self.apply, *wanted)
+        names = [objects.node_name(number) for number in range(nodes)]
         waiting = [
             # made by the controllers: without it no pod is admitted in the namespace
             self._ready("kube-controller-manager", "/api/v1/namespaces/default/serviceaccounts/default"),
             self._ready("kube-scheduler", "/healthz", self.layout.ports.scheduler),
-            *(self._ready("kwok", f"/api/v1/nodes/{_node_name(number)}", seen=_is_ready) for number in range(nodes)),
+            *(self._ready("kwok", f"/api/v1/nodes/{name}", seen=objects.is_ready) for name in names),
         ]
         if metrics:
             waiting.append(self._ready("usage", "/apis/metrics.k8s.io/v1beta1/nodes"))
@@ -248,78 +233,3 @@ class ControlPlane(Cluster):
         except urllib.error.HTTPError as error:
             with error:
                 raise UnhealthyError(f"{url} answers {error.code}") from error
-
-
-def _emptied(folder: Path) -> Path:
-    """Only what looks like an earlier control plane is deleted. Raises CliError for a folder with anything else."""
-    root = folder.expanduser().absolute()
-    if root.exists() and any(root.iterdir()):
-        if not (root / "pki" / "tokens.csv").exists():
-            raise CliError(f"{root} is not empty and holds no control plane.", "Name another folder.")
-        shutil.rmtree(root)
-    root.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return root
-
-
-def _lay_out(root: Path, upstream_stages: Path) -> tuple[Layout, dict[str, str]]:
-    """Certificates, tokens and configuration files. Returns the layout and the token of each user."""
-    keys = certificates.issue(root / "pki", datetime.now(UTC))
-    layout = Layout(root, Ports(*free_ports(7)), keys)
-    tokens = {name: secrets.token_urlsafe(24) for name in USERS}
-    with os.fdopen(os.open(layout.tokens, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8", newline="") as file:
-        table = csv.writer(file)
-        for name, (user, group) in USERS.items():
-            table.writerow([tokens[name], user, name, *([group] if group else [])])
-    authority = keys.authority.read_bytes()
-    for name, (user, _) in USERS.items():
-        content = kubeconfigs.with_token(layout.url, authority, user, tokens[name])
-        kubeconfigs.write(layout.kubeconfig(name), content)
-    layout.audit_policy.write_text(yaml.safe_dump(audit.POLICY), encoding="utf-8")
-    upstream = yaml.safe_load_all(upstream_stages.read_text(encoding="utf-8"))
-    layout.stages.write_text(yaml.safe_dump_all(stages.with_failures(upstream)), encoding="utf-8")
-    return layout, tokens
-
-
-def _node_name(number: int) -> str:
-    return f"simulated-{number}"
-
-
-def _node(number: int) -> dict[str, Any]:
-    name = _node_name(number)
-    annotation, value = flags.NODE_MARK
-    size = {"cpu": "32", "memory": "256Gi", "pods": "110"}
-    labels = {"kubernetes.io/hostname": name, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"}
-    return {
-        "apiVersion": "v1",
-        "kind": "Node",
-        "metadata": {"name": name, "labels": labels, "annotations": {annotation: value}},
-        "status": {"allocatable": size, "capacity": size},
-    }
-
-
-def _is_ready(node: bytes) -> bool:
-    conditions = json.loads(node).get("status", {}).get("conditions", [])
-    return any(item["type"] == "Ready" and item["status"] == "True" for item in conditions)
-
-
-def _metrics_registration(port: int) -> list[dict[str, Any]]:
-    """A Service by an external name is the one way to an aggregated API that runs outside the cluster."""
-    name = {"name": "metrics", "namespace": "kube-system"}
-    service = {"type": "ExternalName", "externalName": "localhost", "ports": [{"port": port}]}
-    registration = {
-        "group": "metrics.k8s.io",
-        "version": "v1beta1",
-        "groupPriorityMinimum": 100,
-        "versionPriority": 100,
-        "insecureSkipTLSVerify": True,
-        "service": {**name, "port": port},
-    }
-    return [
-        {"apiVersion": "v1", "kind": "Service", "metadata": name, "spec": service},
-        {
-            "apiVersion": "apiregistration.k8s.io/v1",
-            "kind": "APIService",
-            "metadata": {"name": "v1beta1.metrics.k8s.io"},
-            "spec": registration,
-        },
-    ]

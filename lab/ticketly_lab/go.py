@@ -101,7 +101,7 @@ def _install_wheel(target: Path) -> None:
     options = ["--quiet", "--only-binary", ":all:", "--no-deps", "--target", str(target), WHEEL]
     done = subprocess.run([*_installer(), *options], capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise _is_missing((done.stderr.strip() or "no message").splitlines()[-1])
+        raise _is_missing((done.stderr.strip() or "no message").splitlines()[-1].strip())
 
 
 def _installer() -> list[str]:

@@ -74,7 +74,9 @@ class KafkaBroker:
         write_properties(self.configuration_file, self.settings())
         if (self.data / "meta.properties").is_file():
             return
-        arguments = ["format", "--standalone", "-t", self.cluster_id, "-c", str(self.configuration_file)]
+        # in one argument: an id may begin with a dash, and would be taken for an option
+        identifier = f"--cluster-id={self.cluster_id}"
+        arguments = ["format", "--standalone", identifier, "-c", str(self.configuration_file)]
         command = java.command("kafka.tools.StorageTool", self.class_path, arguments, 96, logging_properties())
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
