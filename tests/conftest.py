@@ -13,13 +13,11 @@ import json
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 import uuid
-from collections.abc import Callable, Coroutine, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,23 +31,10 @@ from ticketly_cli.local.component import Component
 from ticketly_cli.local.components import kafka, mongo, postgres, valkey
 from ticketly_cli.local.placement import all_port_names
 from ticketly_cli.local.state import PlatformState
+from ticketly_lab.children import run_apart
+from ticketly_lab.ports import free_ports as pick_free_ports
 
 TICKETLY = (sys.executable, "-m", "ticketly_cli.main")
-
-
-def pick_free_ports(count: int) -> list[int]:
-    """Ports that nobody uses now, all different, below the range the system gives to outgoing connections.
-
-    A port from that range may be taken by anybody's outgoing connection before the component binds it.
-    """
-    with contextlib.ExitStack() as stack:
-        found: list[int] = []
-        while len(found) < count:
-            listener = stack.enter_context(socket.socket())
-            with contextlib.suppress(OSError):
-                listener.bind(("127.0.0.1", 12_000 + secrets.randbelow(20_000)))
-                found.append(listener.getsockname()[1])
-        return found
 
 
 @contextlib.contextmanager
@@ -113,7 +98,7 @@ class PostgresFixture:
             finally:
                 await connection.close()
 
-        _run(create())
+        run_apart(create())
         return Database("127.0.0.1", self.server.port, self.server.superuser, self.server.password, chosen)
 
     def execute(self, database: Database, sql: str) -> None:
@@ -126,13 +111,7 @@ class PostgresFixture:
             finally:
                 await connection.close()
 
-        _run(run())
-
-
-def _run(coroutine: Coroutine[object, object, None]) -> None:
-    """Also from inside a running event loop: on a loop of its own in a thread."""
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(asyncio.run, coroutine).result()
+        run_apart(run())
 
 
 @pytest.fixture(scope="session")
