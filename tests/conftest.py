@@ -31,7 +31,10 @@ from ticketly_cli.local.component import Component
 from ticketly_cli.local.components import kafka, mongo, postgres, valkey
 from ticketly_cli.local.placement import all_port_names
 from ticketly_cli.local.state import PlatformState
+from ticketly_lab import for_tests
 from ticketly_lab.children import run_apart
+from ticketly_lab.cluster import Cluster
+from ticketly_lab.control_plane import ControlPlane
 from ticketly_lab.ports import free_ports as pick_free_ports
 
 TICKETLY = (sys.executable, "-m", "ticketly_cli.main")
@@ -224,6 +227,37 @@ def platform(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterat
             if users["count"] == 0:
                 subprocess.run([*TICKETLY, "down", "--purge"], env=environment, capture_output=True, check=False)
                 shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A cluster somebody named and allowed, else a control plane of this test process with two simulated nodes."""
+    with for_tests.cluster() as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def control_plane(cluster: Cluster) -> ControlPlane:
+    """A control plane that tests may disturb; it fails on a cluster that belongs to somebody."""
+    if not isinstance(cluster, ControlPlane):
+        pytest.fail("this test stops and pauses parts of the control plane: run it without a named context")
+    return cluster
+
+
+@pytest.fixture
+def namespace(cluster: Cluster) -> Iterator[str]:
+    """A namespace of this test's own; it goes away in the background."""
+    name = for_tests.new_namespace(cluster)
+    yield name
+    cluster.kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse a test that needs an API server and does not say so: `-m kubernetes` must select all of them."""
+    for item in items:
+        needs = {"cluster", "control_plane", "namespace"} & set(getattr(item, "fixturenames", ()))
+        if needs and item.get_closest_marker("kubernetes") is None:
+            raise pytest.UsageError(f"{item.nodeid} uses {', '.join(sorted(needs))} and lacks the marker kubernetes")
 
 
 @pytest.fixture(scope="session")
