@@ -31,6 +31,7 @@ from ticketly_cli.local.component import Component
 from ticketly_cli.local.components import kafka, mongo, postgres, valkey
 from ticketly_cli.local.placement import all_port_names
 from ticketly_cli.local.state import PlatformState
+from ticketly_lab import build as lab_build
 from ticketly_lab import for_tests
 from ticketly_lab.children import run_apart
 from ticketly_lab.cluster import Cluster
@@ -38,6 +39,31 @@ from ticketly_lab.control_plane import ControlPlane
 from ticketly_lab.ports import free_ports as pick_free_ports
 
 TICKETLY = (sys.executable, "-m", "ticketly_cli.main")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--kube-context", help="use this cluster, which an allow-list must name, not one of our own")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if context := config.getoption("--kube-context"):
+        os.environ[for_tests.CONTEXT_VARIABLE] = context
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse a test that needs an API server and does not say so: `-m kubernetes` must select all of them."""
+    for item in items:
+        needs = {"cluster", "control_plane", "namespace"} & set(getattr(item, "fixturenames", ()))
+        if needs and item.get_closest_marker("kubernetes") is None:
+            raise pytest.UsageError(f"{item.nodeid} uses {', '.join(sorted(needs))} and lacks the marker kubernetes")
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Build the control plane before the first test: the minutes it takes once must not count as a test's."""
+    if session.config.option.collectonly or os.environ.get(for_tests.CONTEXT_VARIABLE):
+        return
+    if any(item.get_closest_marker("kubernetes") for item in session.items):
+        lab_build.control_plane(paths.cache_folder(), lab_build.say_on_standard_error)
 
 
 @contextlib.contextmanager
@@ -250,14 +276,6 @@ def namespace(cluster: Cluster) -> Iterator[str]:
     name = for_tests.new_namespace(cluster)
     yield name
     cluster.kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Refuse a test that needs an API server and does not say so: `-m kubernetes` must select all of them."""
-    for item in items:
-        needs = {"cluster", "control_plane", "namespace"} & set(getattr(item, "fixturenames", ()))
-        if needs and item.get_closest_marker("kubernetes") is None:
-            raise pytest.UsageError(f"{item.nodeid} uses {', '.join(sorted(needs))} and lacks the marker kubernetes")
 
 
 @pytest.fixture(scope="session")
