@@ -7,7 +7,7 @@ import atexit
 import json
 import os
 import signal
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -40,12 +40,12 @@ class Children:
         self._running: dict[str, Child] = {}
         atexit.register(self.kill_all)
 
-    def start(self, name: str, argv: Iterable[str]) -> None:
+    def start(self, name: str, argv: Iterable[str], environment: Mapping[str, str] | None = None) -> None:
         """Its output goes to `<name>.log`. A process of that name must not run."""
         spec = ProcessSpec(
             argv=tuple(argv),
             folder=self._folder,
-            environment={"HOME": str(self._folder)},
+            environment={"HOME": str(self._folder), **(environment or {})},
         )
         self._running[name] = processes.spawn(spec, self._folder / f"{name}.log")
         self._record()
@@ -60,6 +60,18 @@ class Children:
     def signal(self, name: str, number: int) -> None:
         """Raises KeyError when no process of that name was started."""
         self._running[name].process.send_signal(number)
+
+    def exit_code(self, name: str) -> int | None:
+        """None while it runs; negative is the signal that ended it. Raises KeyError as `identity` does."""
+        return self._running[name].exit_code()
+
+    def stop(self, name: str, timeout_seconds: float = STOP_TIMEOUT_SECONDS) -> int:
+        """Ask it to end, wait, then kill; returns its exit code. Raises KeyError as `identity` does."""
+        child = self._running.pop(name)
+        spec = ProcessSpec(argv=(), folder=self._folder, stop_timeout_seconds=timeout_seconds)
+        run_apart(processes.stop(child, spec))
+        self._record()
+        return child.process.wait()
 
     async def ready(self, name: str, probe: Callable[[], Awaitable[object]], timeout_seconds: float) -> None:
         """Wait until the probe passes. Raises CliError with the end of the log when it ends or is too late."""
