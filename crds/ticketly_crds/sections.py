@@ -80,7 +80,7 @@ class Images(Section):
     pull_policy: Literal["IfNotPresent", "Always", "Never"] = "IfNotPresent"
     pull_secrets: tuple[SecretName, ...] = Field(default=(), max_length=8)
     overrides: dict[ServiceKey, ImageReference] = Field(
-        default_factory=dict, description="A whole image reference for one service, preferably by digest"
+        default={}, description="A whole image reference for one service, preferably by digest"
     )
 
 
@@ -165,7 +165,7 @@ class Topics(Section):
 
     partitions: int = Field(default=12, ge=1, le=1000)
     overrides: dict[Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]{1,249}$")], TopicOverride] = Field(
-        default_factory=dict, max_length=64
+        default={}, max_length=64
     )
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
-from ticketly_crds.quantities import Quantity, parse_quantity
+from ticketly_crds.quantities import Instant, Quantity, parse_quantity
 from ticketly_crds.sections import Section, ServiceKey, UrlKey
 
 Replicas = Annotated[int, Field(ge=1, le=100)]
@@ -218,7 +217,7 @@ class Compat(Section):
     """Switches for old load scripts. By client id: the HTTP status of a lost seat instead of 409."""
 
     lost_seat_status_by_client: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,128}$")], Literal[400, 409]] = (
-        Field(default_factory=dict, max_length=16)
+        Field(default={}, max_length=16)
     )
 
 
@@ -229,17 +228,11 @@ class Lag(Section):
     probe: bool = True
 
 
-def _aware(moment: datetime) -> datetime:
-    if moment.tzinfo is None:
-        raise ValueError("must carry a time zone, such as 2027-03-01T09:00:00Z")
-    return moment.astimezone(UTC)
-
-
 class FlashSale(Section):
     """Minimum replicas are raised ``leadMinutes`` before ``start`` and restored ``durationMinutes`` after it."""
 
     name: str = Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)
-    start: Annotated[datetime, AfterValidator(_aware)]
+    start: Instant
     lead_minutes: int = Field(default=10, ge=0, le=1440)
     duration_minutes: int = Field(default=60, ge=1, le=10_080)
     min_replicas: dict[ServiceKey, Replicas] = Field(min_length=1)
