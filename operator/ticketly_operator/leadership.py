@@ -121,7 +121,7 @@ class Leadership:
 
     async def _read(self) -> dict[str, Any] | None:
         found: dict[str, Any] | None = await self._requests.request(
-            "GET", self._path, verb="get", resource=f"leases {self._name}", missing_is_none=True
+            "GET", self._path, verb="get", resource=f"{kinds.LEASE.resource} {self._name}", missing_is_none=True
         )
         return found
 
@@ -139,7 +139,7 @@ class Leadership:
                 "leaseTransitions": 0,
             },
         }
-        await self._requests.request("POST", self._collection, verb="create", resource="leases", body=body)
+        await self._requests.request("POST", self._collection, verb="create", resource=kinds.LEASE.resource, body=body)
         return "mine"
 
     async def _write(self, lease: dict[str, Any], *, holder: str, taken: bool) -> Literal["mine", "theirs"]:
@@ -155,6 +155,10 @@ class Leadership:
             spec["acquireTime"] = now
             spec["leaseTransitions"] = int(spec.get("leaseTransitions") or 0) + 1
         await self._requests.request(
-            "PUT", self._path, verb="update", resource=f"leases {self._name}", body={**lease, "spec": spec}
+            "PUT",
+            self._path,
+            verb="update",
+            resource=f"{kinds.LEASE.resource} {self._name}",
+            body={**lease, "spec": spec},
         )
         return "mine"

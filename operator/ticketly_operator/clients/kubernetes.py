@@ -30,6 +30,7 @@ from lightkube.core.exceptions import ConfigError
 
 from ticketly_crds import names
 from ticketly_operator import kinds
+from ticketly_operator.desired import permissions
 from ticketly_operator.desired.model import Manifest
 from ticketly_operator.errors import (
     ApplyRefusedError,
@@ -91,8 +92,10 @@ class ApiServer(AbstractAsyncContextManager["ApiServer"]):
     ) -> Any:
         """Return the decoded answer; None for 404 when ``missing_is_none``.
 
-        ``verb`` and ``resource`` say in Kubernetes' own words what is done, for errors and permissions.
+        ``verb`` and ``resource`` say in Kubernetes' own words what is done, for errors and permissions. A call that
+        the table of permissions does not grant raises UndeclaredCallError: its role would not allow it either.
         """
+        permissions.check(verb, resource)
         try:
             answer = await self._http.request(
                 method,
@@ -197,7 +200,7 @@ class KubernetesCluster:
         answers = await asyncio.gather(
             *(
                 self._server.request(
-                    "GET", f"/apis/{group}/{version}", verb="discover", resource=group, missing_is_none=True
+                    "GET", f"/apis/{group}/{version}", verb=permissions.DISCOVER, resource=group, missing_is_none=True
                 )
                 for group, version in groups
             )
@@ -327,7 +330,11 @@ class KubernetesCluster:
         try:
             self._fence()
             await self._server.request(
-                "POST", kinds.EVENT.path(metadata["namespace"]), verb="create", resource="events", body=event
+                "POST",
+                kinds.EVENT.path(metadata["namespace"]),
+                verb="create",
+                resource=kinds.EVENT.resource,
+                body=event,
             )
             self._wrote(kinds.EVENT.kind, "create")
         except OperatorError as error:
