@@ -213,7 +213,7 @@ def _deployment(installation: Installation) -> Manifest:
 
 
 def _pod(installation: Installation) -> dict[str, Any]:
-    made: dict[str, Any] = {
+    return {
         "serviceAccountName": NAME,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
@@ -234,16 +234,12 @@ def _pod(installation: Installation) -> dict[str, Any]:
             }
             for key in ("topology.kubernetes.io/zone", "kubernetes.io/hostname")
         ],
+        "imagePullSecrets": [{"name": name} for name in installation.pull_secrets],
+        "nodeSelector": dict(installation.node_selector),
+        "tolerations": [dict(toleration) for toleration in installation.tolerations],
         "containers": [_container(installation)],
         "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}}, _token_volume()],
     }
-    if installation.pull_secrets:
-        made["imagePullSecrets"] = [{"name": name} for name in installation.pull_secrets]
-    if installation.node_selector:
-        made["nodeSelector"] = dict(installation.node_selector)
-    if installation.tolerations:
-        made["tolerations"] = [dict(toleration) for toleration in installation.tolerations]
-    return made
 
 
 def _container(installation: Installation) -> dict[str, Any]:
