@@ -10,16 +10,19 @@ import json
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic.alias_generators import to_camel
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import ErrorDetails
 
+from ticketly_crds import connections
 from ticketly_crds.quantities import TimeZone
 from ticketly_crds.sections import (
+    BY_NAME,
     DEFAULT_CURRENCY,
+    SEVERAL_FAULTS,
     Connect,
     Connectors,
     Identity,
@@ -35,6 +38,8 @@ from ticketly_crds.sections import (
     Redis,
     Scheduling,
     Section,
+    repeated_names,
+    several_faults,
 )
 from ticketly_crds.workloads import Compat, FlashSale, Holds, Lag, RateLimits, Services, Uploads
 
@@ -46,7 +51,6 @@ PLURAL: Final = "ticketlyplatforms"
 DEFAULT_RELEASE: Final = "0.1.0"
 """Image tag of the release this package belongs to."""
 
-_MANY_FAULTS: Final = "several_faults"
 _MAX_DOCUMENT_CHARS: Final = 1_000_000
 
 
@@ -91,10 +95,13 @@ class Metadata(BaseModel):
 
 
 class Spec(Section):
-    """``.spec``. An absent store section is None: embedded on a laptop, a fault in a cluster."""
+    """What the platform shall be. On a laptop an absent store section means an embedded component; in a cluster
+    postgres, mongo, kafka, connect and identity must be given."""
 
-    version: str = Field(default=DEFAULT_RELEASE, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$")
-    time_zone: TimeZone = Field(default="Asia/Colombo", description="IANA zone of events that name none")
+    version: str = Field(default=DEFAULT_RELEASE, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$", max_length=128)
+    """Tag of all images that are not overridden."""
+    time_zone: TimeZone = "Asia/Colombo"
+    """IANA zone of events that name none."""
     log: Log = Log()
     images: Images = Images()
     ingress: Ingress = Ingress()
@@ -115,33 +122,46 @@ class Spec(Section):
     compat: Compat = Compat()
     services: Services = Services()
     lag: Lag = Lag()
-    flash_sales: tuple[FlashSale, ...] = Field(default=(), max_length=32)
-    deletion_policy: Literal["Retain", "Delete"] = Field(
-        default="Retain", description="What happens to topics, connectors and slots when the platform is deleted"
-    )
+    flash_sales: tuple[FlashSale, ...] = Field(default=(), max_length=32, json_schema_extra=BY_NAME)
+    """Planned sales: minimum replicas are raised before each and restored afterwards."""
+    deletion_policy: Literal["Retain", "Delete"] = "Retain"
+    """What happens to topics, connectors and slots when the platform is deleted."""
 
     @property
     def currency(self) -> str:
         """ISO 4217 code of all prices."""
         return self.payments.currency if self.payments else DEFAULT_CURRENCY
 
+    def pods_at_most(self) -> dict[str, int]:
+        """Return how many pods of each service with a database there can be at once in a cluster, by service key."""
+        return connections.scaled(
+            {"order": self.services.order.autoscaling.max, "eventCommand": self.services.event_command.autoscaling.max}
+        )
+
+    @model_validator(mode="after")
+    def _check_connection_budget(self) -> Self:
+        if self.postgres is None:
+            return self
+        try:
+            connections.pools(self.postgres.connection_budget, self.pods_at_most())
+        except connections.BudgetTooSmall as error:
+            message = f"{error} for the pods that order and eventCommand may scale to"
+            raise several_faults([(".postgres.connectionBudget", message)]) from None
+        return self
+
     @field_validator("flash_sales")
     @classmethod
     def _check_flash_sales(cls, sales: tuple[FlashSale, ...], info: ValidationInfo) -> tuple[FlashSale, ...]:
-        found: list[tuple[str, str]] = []
-        first: dict[str, int] = {}
+        found = repeated_names("flashSales", (sale.name for sale in sales))
         services: Services | None = info.data.get("services")
         for index, sale in enumerate(sales):
-            if sale.name in first:
-                found.append((f"[{index}].name", f"must be distinct, {sale.name} is flashSales[{first[sale.name]}]"))
-            first.setdefault(sale.name, index)
             for key, replicas in sale.min_replicas.items() if services else ():
                 most = getattr(services, _snake(key)).autoscaling.max
                 if replicas > most:
                     message = f"must be <= services.{key}.autoscaling.max ({most})"
                     found.append((f"[{index}].minReplicas.{key}", message))
         if found:
-            raise PydanticCustomError(_MANY_FAULTS, "several faults", {"found": found})
+            raise several_faults(found)
         return sales
 
 
@@ -204,7 +224,7 @@ def _faults(error: ValidationError) -> Iterator[Fault]:
             # a default that fails a check is located by its Python name
             location = (*location[:-1], to_camel(location[-1]))
         path = _path(location)
-        if detail["type"] == _MANY_FAULTS:
+        if detail["type"] == SEVERAL_FAULTS:
             yield from (Fault(path + below, message) for below, message in detail["ctx"]["found"])
         else:
             yield Fault(path, _message(detail))

@@ -154,19 +154,28 @@ class Part(BaseModel):
     """Base of everything in a status: frozen, camelCase on the wire, tolerant of fields from a newer operator."""
 
     model_config = ConfigDict(
-        frozen=True, extra="ignore", alias_generator=to_camel, validate_by_name=True, serialize_by_alias=True
+        frozen=True,
+        extra="ignore",
+        alias_generator=to_camel,
+        validate_by_name=True,
+        serialize_by_alias=True,
+        use_attribute_docstrings=True,
     )
 
 
 class Condition(Part):
-    """One assertion. ``last_transition_time`` changes only when ``status`` does."""
+    """One assertion about the platform."""
 
     type: ConditionType
     status: ConditionStatus
     reason: Reason
+    """Why, as one word of a closed list; docs/reference/conditions.md tells what to do about each."""
     message: str = Field(default="", max_length=MAX_MESSAGE_CHARS)
+    """Why, for a person."""
     observed_generation: int = Field(default=0, ge=0)
+    """metadata.generation that this is about."""
     last_transition_time: datetime
+    """When status changed last."""
 
     @model_validator(mode="after")
     def _reason_belongs(self) -> Self:
@@ -186,14 +195,19 @@ class ServicePhase(StrEnum):
 
 
 class ServiceStatus(Part):
-    """One service. ``message`` is the child's own words when it is stuck."""
+    """One service."""
 
     name: str
+    """Name of the service, such as event-command."""
     phase: ServicePhase
     ready_replicas: int = Field(default=0, ge=0)
+    """Pods that answer."""
     replicas: int = Field(default=0, ge=0)
+    """Pods that shall be."""
     image: str = ""
+    """Image that is rolled out."""
     message: str = Field(default="", max_length=MAX_MESSAGE_CHARS)
+    """When it is stuck: what the Deployment, the Job or the pod says itself."""
 
 
 class ConnectorPhase(StrEnum):
@@ -218,57 +232,82 @@ class FailureClass(StrEnum):
 
 
 class SlotStatus(Part):
-    """The replication slot as PostgreSQL sees it. ``seconds_to_full`` projects when the log's bound is reached."""
+    """The replication slot as PostgreSQL sees it."""
 
     name: str
+    """Name of the slot."""
     active: bool
+    """Whether the connector reads it."""
     wal_status: str = ""
+    """As in pg_replication_slots: reserved, extended, unreserved or lost."""
     retained_bytes: int = Field(default=0, ge=0)
+    """Log that is kept for it."""
     confirmed_flush_lsn: str = ""
+    """Position up to which the connector has everything."""
     seconds_to_full: int | None = Field(default=None, ge=0)
+    """Projection: when the bound of the log is reached at the present pace."""
 
 
 class ConnectorStatus(Part):
-    """One connector. ``restarts`` counts since the last healthy period; ``generation`` grows with each rebuild."""
+    """One connector."""
 
     name: str
+    """Name of the connector in Kafka Connect."""
     phase: ConnectorPhase
     restarts: int = Field(default=0, ge=0)
+    """Restarts of a failed task since the last healthy period."""
     running_since: datetime | None = None
+    """Since when it runs without a failure."""
     next_restart_time: datetime | None = None
+    """When a failed task is restarted next."""
     failure: FailureClass | None = None
     rebuilding: bool = False
+    """A rebuild is under way: new slot, full snapshot."""
     generation: int = Field(default=1, ge=1)
+    """Grows with each rebuild."""
     message: str = Field(default="", max_length=MAX_MESSAGE_CHARS)
+    """What the connector or its task says."""
     slot: SlotStatus | None = None
 
 
 class LagStatus(Part):
-    """The canary's way from the command database to a reader, in milliseconds, over the measured window."""
+    """The canary's way from the command database to a reader, over the measured window."""
 
     p50_ms: float = Field(ge=0)
+    """Median, in milliseconds."""
     p99_ms: float = Field(ge=0)
+    """99 of 100 are not slower, in milliseconds."""
     measured_at: datetime
+    """End of the window."""
 
 
 class FlashSaleStatus(Part):
     """A flash sale whose minimum replicas are raised right now."""
 
     name: str
+    """Name of the sale in the spec."""
     until: datetime
+    """When the minimum is restored."""
 
 
 class PlatformStatus(Part):
-    """``.status`` as a whole."""
+    """What the operator saw last."""
 
     observed_generation: int = Field(default=0, ge=0)
+    """metadata.generation that all of this is about."""
     version: str = ""
+    """Release that all services run."""
     conditions: tuple[Condition, ...] = ()
+    """What is asserted about the platform, one entry for each type."""
     services: tuple[ServiceStatus, ...] = ()
+    """The services, one entry each."""
     connectors: tuple[ConnectorStatus, ...] = ()
+    """The enabled connectors, one entry each."""
     lag: LagStatus | None = None
     flash_sales: tuple[FlashSaleStatus, ...] = ()
+    """Flash sales whose minimum replicas are raised right now."""
     paused: bool = False
+    """Whether the annotation ticketly.io/pause is observed."""
     restart_token: str = ""
     """The last ``ticketly.io/restart`` token that was carried out."""
 

@@ -52,7 +52,10 @@ def test_every_import_contract_is_kept() -> None:
 
 
 SKELETON = {
-    "ticketly_crds": ["blueprint", "spec", "workloads", "sections", "names", "quantities", "status"],
+    "ticketly_crds": [
+        *("schema", "blueprint", "spec", "workloads", "reasons", "sections"),
+        *("connections", "names", "quantities", "status"),
+    ],
     "ticketly_operator": ["main", "reconcile", "plan", "conditions", "desired", "clients", "settings"],
     "ticketly_cli": [
         *("main", "commands", "errors", "printing", "results", "race", "race.plan", "race.statistics"),

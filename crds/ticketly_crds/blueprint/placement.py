@@ -35,7 +35,7 @@ class Placement:
     """Addresses of one place.
 
     ``public_url`` None: derived from the ingress section. ``uploads_directory`` is where the file system object
-    storage is mounted.
+    storage is mounted. ``autoscaled`` False: one process of each service, whatever the autoscaling sections say.
     """
 
     listen_host: str
@@ -43,6 +43,7 @@ class Placement:
     peer_hosts: Mapping[str, str]
     public_url: str | None
     uploads_directory: str
+    autoscaled: bool
 
 
 def laptop(
@@ -57,6 +58,7 @@ def laptop(
         peer_hosts=dict.fromkeys(CONTRACT_PORTS, "127.0.0.1"),
         public_url=public_url,
         uploads_directory=uploads_directory,
+        autoscaled=False,
     )
 
 
@@ -69,4 +71,5 @@ def cluster(platform: TicketlyPlatform) -> Placement:
         peer_hosts={name: f"{names.workload(platform.name, name)}.{namespace}.svc" for name in CONTRACT_PORTS},
         public_url=None,
         uploads_directory="/var/lib/ticketly/uploads",
+        autoscaled=True,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from ticketly_crds import names
+from ticketly_crds import connections, names
 from ticketly_crds.blueprint.model import (
     Amounts,
     EnvVar,
@@ -106,7 +106,7 @@ def _service(kind: _Kind, platform: TicketlyPlatform, placement: Placement, stor
     uses_redis = spec.redis is not None
     given = [
         *_common(kind, platform, placement, stores.identity),
-        *_store_env(kind, platform, stores),
+        *_store_env(kind, platform, placement, stores),
         *_own_env(kind, platform, placement, public_url),
     ]
     environment = {var.name: var for var in given}
@@ -159,7 +159,7 @@ def _common(kind: _Kind, platform: TicketlyPlatform, placement: Placement, ident
     return found
 
 
-def _store_env(kind: _Kind, platform: TicketlyPlatform, stores: Stores) -> list[EnvVar]:
+def _store_env(kind: _Kind, platform: TicketlyPlatform, placement: Placement, stores: Stores) -> list[EnvVar]:
     found = []
     if kind.database is not None:
         postgres = stores.postgres
@@ -170,6 +170,7 @@ def _store_env(kind: _Kind, platform: TicketlyPlatform, stores: Stores) -> list[
             EnvVar("TICKETLY_POSTGRES_USER", names.database_role(kind.name)),
             EnvVar("TICKETLY_POSTGRES_PASSWORD", database_password(postgres, kind.name)),
             EnvVar("TICKETLY_POSTGRES_SSL_MODE", postgres.ssl_mode),
+            EnvVar("TICKETLY_POSTGRES_POOL_SIZE", str(_pool_size(kind, platform, placement, postgres))),
         ]
     if "kafka" in kind.stores:
         found += _kafka_env(stores.kafka)
@@ -183,6 +184,13 @@ def _store_env(kind: _Kind, platform: TicketlyPlatform, stores: Stores) -> list[
     if "redis" in kind.stores and redis is not None:
         found.append(EnvVar("TICKETLY_REDIS_URL", SecretRef(redis.url_secret_ref.name, redis.url_secret_ref.key)))
     return found
+
+
+def _pool_size(kind: _Kind, platform: TicketlyPlatform, placement: Placement, postgres: Postgres) -> int:
+    pods = platform.spec.pods_at_most()
+    if not placement.autoscaled:
+        pods = dict.fromkeys(pods, 1)
+    return connections.pools(postgres.connection_budget, pods)[kind.key]
 
 
 def database_password(postgres: Postgres, service: str) -> SecretRef:

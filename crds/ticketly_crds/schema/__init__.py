@@ -11,7 +11,7 @@ from typing import Any, Final
 import yaml
 
 from ticketly_crds.schema.rules import rules
-from ticketly_crds.schema.structural import RULES, Schema, filled, structural
+from ticketly_crds.schema.structural import RULES, Schema, filled, ordered, structural
 from ticketly_crds.spec import GROUP, KIND, PLURAL, VERSION, TicketlyPlatform
 from ticketly_crds.status import PlatformStatus
 
@@ -83,7 +83,7 @@ def openapi() -> Schema:
         place.setdefault(RULES, []).append(rule.wire())
         if rule.path != "spec" and place.get("default") == {}:
             place["default"] = filled(place)
-    return found
+    return ordered(found)
 
 
 def text() -> str:

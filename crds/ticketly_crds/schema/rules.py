@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ticketly_crds import names
+from ticketly_crds import connections, names
 from ticketly_crds.blueprint.topics import PULSE_TABLES
 from ticketly_crds.sections import DEFAULT_CURRENCY
 
@@ -104,6 +104,17 @@ def _whole() -> Iterator[Rule]:
         "cannot be removed, its topics exist",
         at=".kafka",
         reason="FieldValueForbidden",
+    )
+    least = str(connections.RESERVED)
+    for client in connections.CLIENTS:
+        pods = f"(self.services.{client.key}.autoscaling.max + {connections.ROLLING_PODS})"
+        least += f" + {pods} * {connections.LEAST_POOL + client.beside_pool}"
+    yield Rule(
+        "spec",
+        f"!has(self.services) || !has(self.postgres) || self.postgres.connectionBudget >= {least}",
+        "must be >= %d for the pods that order and eventCommand may scale to",
+        (least,),
+        at=".postgres.connectionBudget",
     )
     for service in SERVICES:
         most = f"self.services.{service}.autoscaling.max"

@@ -36,8 +36,13 @@ _COPIED: Final = (
     "minProperties",
     "maxProperties",
     "required",
+    "x-kubernetes-list-type",
+    "x-kubernetes-list-map-keys",
 )
 _TOLERANT: Final = ("type", "format", "description")
+_MOST_NAMED: Final = 10
+"""So many known values fit into a description."""
+_CONTENT: Final = ("properties", "items", "additionalProperties")
 
 
 def structural(schema: Mapping[str, Any], definitions: Mapping[str, Any], *, tolerant: bool = False) -> Schema:
@@ -50,6 +55,8 @@ def structural(schema: Mapping[str, Any], definitions: Mapping[str, Any], *, tol
     found: Schema = {key: flat[key] for key in (_TOLERANT if tolerant else _COPIED) if key in flat}
     if "description" in found:
         found["description"] = _prose(found["description"])
+    if tolerant and len(flat.get("enum", ())) in range(1, _MOST_NAMED):
+        found["description"] += f" Known values: {', '.join(flat['enum'])}."
     if "const" in flat and not tolerant:
         found["enum"] = [flat["const"]]
     _add_content(found, flat, definitions, tolerant=tolerant)
@@ -101,6 +108,17 @@ def _add_content(found: Schema, flat: Schema, definitions: Mapping[str, Any], *,
             pass
         case kind:
             raise ValueError(f"no structural schema for {kind}: {flat}")
+
+
+def ordered(schema: Schema) -> Schema:
+    """Return the same schema for a reader: what is said about a field stands before what is inside it."""
+    found = {key: value for key, value in schema.items() if key not in _CONTENT}
+    if "properties" in schema:
+        found["properties"] = {name: ordered(below) for name, below in schema["properties"].items()}
+    for key in ("items", "additionalProperties"):
+        if key in schema:
+            found[key] = ordered(schema[key])
+    return found
 
 
 def compact(default: Any, schema: Schema) -> Any:
