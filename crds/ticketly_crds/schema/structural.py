@@ -67,6 +67,8 @@ def structural(schema: Mapping[str, Any], definitions: Mapping[str, Any], *, tol
             found[PRESERVE] = True
     elif flat.get("default") is not None:
         found["default"] = compact(flat["default"], found)
+        if "description" in found:
+            found["description"] += default_note(found["default"])
         if nullable:
             found["nullable"] = True
     return found
@@ -108,6 +110,13 @@ def _add_content(found: Schema, flat: Schema, definitions: Mapping[str, Any], *,
             pass
         case kind:
             raise ValueError(f"no structural schema for {kind}: {flat}")
+
+
+def default_note(default: Any) -> str:
+    """Return what is added to a description, as ``kubectl explain`` does not show defaults; empty for what is empty."""
+    if default == "" or isinstance(default, dict | list):
+        return ""
+    return f" Default: {str(default).lower() if isinstance(default, bool) else default}."
 
 
 def ordered(schema: Schema) -> Schema:
