@@ -45,8 +45,13 @@ _INSTANT_PATTERN: Final = (
 _DURATION_MS: Final = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
-def _shown(pattern: str) -> Any:
+PATTERN_NAMES: Final[dict[str, str]] = {}
+"""What a pattern of this module is called where it would be too long to read."""
+
+
+def _shown(pattern: str, name: str) -> Any:
     """Show a pattern in the schema; the parser checks the same pattern with words of its own."""
+    PATTERN_NAMES[f"^{pattern}$"] = name
     return Field(json_schema_extra={"pattern": f"^{pattern}$"})
 
 
@@ -157,20 +162,39 @@ def _utc(moment: datetime) -> datetime:
     return moment.astimezone(UTC)
 
 
-Quantity = Annotated[str, Field(max_length=32), _shown(_QUANTITY_PATTERN), AfterValidator(_quantity)]
-ByteQuantity = Annotated[str, Field(max_length=32), _shown(_QUANTITY_PATTERN), AfterValidator(_byte_quantity)]
-Duration = Annotated[str, Field(max_length=16), _shown(_DURATION_PATTERN), AfterValidator(_duration)]
-Host = Annotated[str, Field(max_length=253), _shown(_HOST_PATTERN), AfterValidator(_host)]
-OptionalHost = Annotated[str, Field(max_length=253), _shown(f"({_HOST_PATTERN})?"), AfterValidator(_optional_host)]
-HostPorts = Annotated[str, Field(max_length=1024), _shown(_HOST_PORTS_PATTERN), AfterValidator(_host_ports)]
-Url = Annotated[str, Field(max_length=1024), _shown(_URL_PATTERN), AfterValidator(_url)]
-OptionalUrl = Annotated[str, Field(max_length=1024), _shown(f"({_URL_PATTERN})?"), AfterValidator(_optional_url)]
-Origin = Annotated[str, Field(max_length=256), _shown(_ORIGIN_PATTERN), AfterValidator(_origin)]
-TimeZone = Annotated[str, Field(max_length=64), _shown(_ZONE_PATTERN), AfterValidator(_time_zone)]
+Quantity = Annotated[str, Field(max_length=32), _shown(_QUANTITY_PATTERN, "quantity"), AfterValidator(_quantity)]
+ByteQuantity = Annotated[
+    str, Field(max_length=32), _shown(_QUANTITY_PATTERN, "quantity"), AfterValidator(_byte_quantity)
+]
+Duration = Annotated[str, Field(max_length=16), _shown(_DURATION_PATTERN, "duration"), AfterValidator(_duration)]
+Host = Annotated[str, Field(max_length=253), _shown(_HOST_PATTERN, "host name or IPv4 address"), AfterValidator(_host)]
+OptionalHost = Annotated[
+    str,
+    Field(max_length=253),
+    _shown(f"({_HOST_PATTERN})?", "host name, IPv4 address or empty"),
+    AfterValidator(_optional_host),
+]
+HostPorts = Annotated[
+    str,
+    Field(max_length=1024),
+    _shown(_HOST_PORTS_PATTERN, "host:port, several separated by commas"),
+    AfterValidator(_host_ports),
+]
+Url = Annotated[str, Field(max_length=1024), _shown(_URL_PATTERN, "http or https URL"), AfterValidator(_url)]
+OptionalUrl = Annotated[
+    str,
+    Field(max_length=1024),
+    _shown(f"({_URL_PATTERN})?", "http or https URL or empty"),
+    AfterValidator(_optional_url),
+]
+Origin = Annotated[
+    str, Field(max_length=256), _shown(_ORIGIN_PATTERN, "origin: scheme, host and port"), AfterValidator(_origin)
+]
+TimeZone = Annotated[str, Field(max_length=64), _shown(_ZONE_PATTERN, "IANA time zone"), AfterValidator(_time_zone)]
 Instant = Annotated[
     datetime,
     Field(strict=False),  # after a validator of our own, text no longer counts as JSON
-    _shown(_INSTANT_PATTERN),
+    _shown(_INSTANT_PATTERN, "RFC 3339 with zone"),
     BeforeValidator(_instant),
     AfterValidator(_utc),
 ]

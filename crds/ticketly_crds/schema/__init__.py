@@ -6,10 +6,12 @@ source: a default, a bound or a description is changed there.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import yaml
 
+from ticketly_crds.schema import reference
 from ticketly_crds.schema.rules import rules
 from ticketly_crds.schema.structural import RULES, Schema, filled, ordered, structural
 from ticketly_crds.spec import GROUP, KIND, PLURAL, VERSION, TicketlyPlatform
@@ -90,6 +92,14 @@ def text() -> str:
     """Return the definition as the YAML text that is kept beside this package."""
     head = f"# Written by `{COMMAND}` from the models: change those, then write this file anew.\n"
     return head + yaml.dump(definition(), Dumper=_Dumper, sort_keys=False, width=120, allow_unicode=True)
+
+
+FILES: Final[Mapping[str, Callable[[], str]]] = {
+    "definition": text,
+    "ticketlyplatform": lambda: reference.platform_page(openapi(), COMMAND),
+    "conditions": lambda: reference.conditions_page(COMMAND),
+}
+"""What the command prints, by the word it is given."""
 
 
 def _status(found: Schema) -> Schema:

@@ -103,7 +103,8 @@ def _add_content(found: Schema, flat: Schema, definitions: Mapping[str, Any], *,
             found[RULES] = [{"rule": rule, "message": f"keys must match {pattern}"}]
         case "object" if flat.get("propertyNames", {}).get("enum"):
             below = structural(flat["additionalProperties"], definitions, tolerant=tolerant)
-            found["properties"] = {name: dict(below) for name in flat["propertyNames"]["enum"]}
+            names = flat["propertyNames"]["enum"]
+            found["properties"] = {name: {**below, "description": f"For {name}."} for name in names}
         case "object" if isinstance(flat.get("additionalProperties"), Mapping):
             found["additionalProperties"] = structural(flat["additionalProperties"], definitions, tolerant=tolerant)
         case "string" | "integer" | "number" | "boolean":
