@@ -140,6 +140,7 @@ def compare(model: type[BaseModel], found: Schema, path: str) -> None:
     for alias, field in fields.items():
         below, where = found["properties"][alias], f"{path}.{alias}"
         assert facets(below) == expected(field.annotation, field_marks(field)), where
+        assert bool(below.get("nullable")) is bare(field.annotation)[2], where
         compare_default(field, below, where)
         compare_content(field.annotation, below, where)
 
@@ -168,11 +169,8 @@ def compare_default(field: FieldInfo, found: Schema, where: str) -> None:
     default = None if field.is_required() else field.get_default()
     if default is None:
         assert "default" not in found, where
-        assert not found.get("nullable"), where
         return
     told = plain(default)
-    _, _, optional = bare(field.annotation)
-    assert bool(found.get("nullable")) is optional, where
     assert server_fills(found["default"], found) == told, where
 
 

@@ -33,8 +33,9 @@ KEY_RULE = re.compile(r"self\.all\(key, key\.matches\('(.*)'\)\)")
 
 
 def refusals(value: Any, found: Schema, path: str) -> Iterator[str]:
-    """Yield what the API server's schema check refuses; a null that it would drop is fine."""
+    """Yield what the API server's schema check refuses."""
     if value is None:
+        yield from [] if found.get("nullable") else [f"{path}: null"]
         return
     checks = {"object": refused_object, "array": refused_list, "string": refused_text}
     kinds = {"object": dict, "array": list, "string": str, "boolean": bool, "integer": int}
@@ -51,14 +52,13 @@ def refusals(value: Any, found: Schema, path: str) -> Iterator[str]:
 
 
 def refused_object(value: dict[str, Any], found: Schema, path: str) -> Iterator[str]:
-    present = {key: inner for key, inner in value.items() if inner is not None}
-    if not found.get("minProperties", 0) <= len(present) <= found.get("maxProperties", len(present)):
+    if not found.get("minProperties", 0) <= len(value) <= found.get("maxProperties", len(value)):
         yield f"{path}: wrong number of keys"
-    yield from (f"{path}.{name}: required" for name in found.get("required", ()) if name not in present)
+    yield from (f"{path}.{name}: required" for name in found.get("required", ()) if name not in value)
     for rule in found.get(RULES, ()):
         if pattern := KEY_RULE.fullmatch(rule["rule"]):
-            yield from (f"{path}.{key}: no such key" for key in present if not re.search(python(pattern[1]), key))
-    for key, inner in present.items():
+            yield from (f"{path}.{key}: no such key" for key in value if not re.search(python(pattern[1]), key))
+    for key, inner in value.items():
         below = found["properties"].get(key) if "properties" in found else found["additionalProperties"]
         if below is None:
             yield f"{path}.{key}: unknown"
@@ -70,7 +70,7 @@ def refused_list(value: list[Any], found: Schema, path: str) -> Iterator[str]:
     if not found.get("minItems", 0) <= len(value) <= found.get("maxItems", len(value)):
         yield f"{path}: wrong number of entries"
     for index, inner in enumerate(value):
-        yield from [f"{path}[{index}]: null"] if inner is None else refusals(inner, found["items"], f"{path}[{index}]")
+        yield from refusals(inner, found["items"], f"{path}[{index}]")
     if found.get("x-kubernetes-list-type") == "map":
         keys = [json.dumps([inner.get(key) for key in found["x-kubernetes-list-map-keys"]]) for inner in value]
         if len(set(keys)) < len(keys):

@@ -149,7 +149,7 @@ def _type(schema: Schema) -> str:
         case "string" if schema.get("format") == "date-time":
             return "instant"
         case kind:
-            return f"{kind} or null" if schema.get("nullable") else str(kind)
+            return f"{kind} or null" if schema.get("nullable") and "default" in schema else str(kind)
 
 
 def _literal(value: Any) -> str:

@@ -2,8 +2,8 @@
 
 What changes on the way, and why:
 
-- references are replaced by what they refer to, and `null` as an alternative by `nullable`. Only a field whose default
-  is a value keeps `nullable`: the API server drops other nulls, which says the same as leaving the field out.
+- references are replaced by what they refer to, and `null` as an alternative by `nullable`. Without it the API server
+  drops a null of a create, and refuses it in a server-side apply.
 - a default of an object is cut down to what the defaults inside it do not say already, mostly to `{}`: the API server
   fills from the outside in, and one number stands in one place. Where a rule stands the default is complete: the API
   server applies the rule to the default as it is written.
@@ -60,17 +60,15 @@ def structural(schema: Mapping[str, Any], definitions: Mapping[str, Any], *, tol
     if "const" in flat and not tolerant:
         found["enum"] = [flat["const"]]
     _add_content(found, flat, definitions, tolerant=tolerant)
+    if nullable:
+        found["nullable"] = True
     if tolerant:
-        if nullable:
-            found["nullable"] = True
         if "properties" in found:
             found[PRESERVE] = True
     elif flat.get("default") is not None:
         found["default"] = compact(flat["default"], found)
         if "description" in found:
             found["description"] += default_note(found["default"])
-        if nullable:
-            found["nullable"] = True
     return found
 
 
