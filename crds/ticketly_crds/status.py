@@ -296,7 +296,7 @@ class PlatformStatus(Part):
     observed_generation: int = Field(default=0, ge=0)
     """metadata.generation that all of this is about."""
     version: str = ""
-    """Release that all services run."""
+    """spec.version of that generation."""
     conditions: tuple[Condition, ...] = ()
     """What is asserted about the platform, one entry for each type."""
     services: tuple[ServiceStatus, ...] = ()
