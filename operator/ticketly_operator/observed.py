@@ -72,8 +72,11 @@ class SeenSlot:
 
 @dataclass(frozen=True, slots=True)
 class LagReading:
-    """One pod's canary histogram since it started: cumulative counts by upper bound in seconds, and what is pending."""
+    """One pod's canary histogram since it started: cumulative counts by upper bound in seconds, and what is pending.
+
+    ``pending_seconds`` is the age of the oldest canary on its way, 0 when none is, None when the pod cannot tell.
+    """
 
     pod: str
     buckets: Mapping[float, float]
-    pending_seconds: float
+    pending_seconds: float | None

@@ -167,6 +167,19 @@ class Status(Group):
     """Percentiles of the lag are taken over this time. Shorter reacts faster and flickers more."""
 
 
+class Lag(Group):
+    """Asking the readers' pods for the canary's figures."""
+
+    connect_timeout_seconds: float = Field(default=0.5, gt=0, le=30)
+    """Time to reach a pod. Pods are near; longer only makes a reconcile wait for those that are not there."""
+
+    request_timeout_seconds: float = Field(default=2, gt=0, le=60)
+    """Time for one pod's whole answer. One that takes longer is left out of this look."""
+
+    concurrency: int = Field(default=8, ge=1, le=64)
+    """Pods of one platform that are asked at the same time."""
+
+
 class Deletion(Group):
     """Bounds of the finalizer."""
 
@@ -214,6 +227,7 @@ class OperatorSettings(BaseSettings):
     watch: Watch = Watch()
     lease: Lease = Lease()
     status: Status = Status()
+    lag: Lag = Lag()
     deletion: Deletion = Deletion()
     listen: Listen = Listen()
     log: Log = Log()

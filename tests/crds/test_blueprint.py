@@ -142,8 +142,23 @@ EXPECTED_NAMES = {
     | WEB
     | POSTGRES
     | KAFKA
-    | {"TICKETLY_UPLOADS_MAX_BYTES", "TICKETLY_UPLOADS_DIRECTORY", "TICKETLY_PEERS_ORDER_INTERNAL_URL"},
-    "event-query": COMMON | PUBLIC | WEB | KAFKA | REDIS | {"TICKETLY_MONGO_URI", "TICKETLY_MONGO_DATABASE"},
+    | {
+        "TICKETLY_CANARY_ENABLED",
+        "TICKETLY_UPLOADS_MAX_BYTES",
+        "TICKETLY_UPLOADS_DIRECTORY",
+        "TICKETLY_PEERS_ORDER_INTERNAL_URL",
+    },
+    "event-query": COMMON
+    | PUBLIC
+    | WEB
+    | KAFKA
+    | REDIS
+    | {
+        "TICKETLY_CANARY_ENABLED",
+        "TICKETLY_CANARY_WRITER_URL",
+        "TICKETLY_MONGO_URI",
+        "TICKETLY_MONGO_DATABASE",
+    },
     "order": COMMON
     | PUBLIC
     | WEB
@@ -205,6 +220,7 @@ DIFFERS_BY_PLACE = {
     "TICKETLY_POSTGRES_POOL_SIZE",
     "TICKETLY_LISTEN_HOST",
     "TICKETLY_PLATFORM_PUBLIC_URL",
+    "TICKETLY_CANARY_WRITER_URL",
     "TICKETLY_PEERS_ORDER_INTERNAL_URL",
     "TICKETLY_UPLOADS_DIRECTORY",
 }
@@ -228,6 +244,20 @@ def test_in_a_cluster_peers_are_named_and_links_lead_to_the_ingress(in_cluster: 
     assert found["TICKETLY_PEERS_ORDER_INTERNAL_URL"] == "http://ticketly-order.ticketly.svc:9084"
     assert found["TICKETLY_PLATFORM_PUBLIC_URL"] == "https://api.example.com"
     assert found["TICKETLY_LISTEN_HOST"] == "0.0.0.0"  # noqa: S104  compared, not bound
+
+
+def test_the_probe_turns_the_canary_on_at_both_ends_and_tells_the_reader_whom_to_ask(
+    cluster_platform: TicketlyPlatform, in_cluster: Blueprint
+) -> None:
+    for service in ("event-command", "event-query"):
+        assert env(in_cluster, service)["TICKETLY_CANARY_ENABLED"] == "true"
+    assert env(in_cluster, "event-query")["TICKETLY_CANARY_WRITER_URL"] == (
+        "http://ticketly-event-command.ticketly.svc:9081"
+    )
+    assert in_cluster.service("event-query").calls == ("event-command",)
+    off = blueprint(changed(cluster_platform, lag={"probe": False}), cluster(cluster_platform))
+    for service in ("event-command", "event-query"):
+        assert env(off, service)["TICKETLY_CANARY_ENABLED"] == "false"
 
 
 def test_a_taken_port_moves_one_service_and_its_callers(local_platform: TicketlyPlatform, embedded: Embedded) -> None:

@@ -49,6 +49,7 @@ def test_defaults_are_the_promised_ones() -> None:
             "retry_seconds": 2,
         },
         "status": {"lag_refresh_minutes": 15, "lag_window_seconds": 300},
+        "lag": {"connect_timeout_seconds": 0.5, "request_timeout_seconds": 2, "concurrency": 8},
         "deletion": {"timeout_seconds": 120},
         "listen": {"host": "0.0.0.0", "port": 8080},  # noqa: S104  compared, not bound
         "log": {"level": "info", "format": "json"},

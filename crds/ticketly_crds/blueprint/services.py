@@ -67,6 +67,7 @@ KINDS: Final = (
         key="eventQuery",
         client_id="event-projection-service-client",
         public_prefix="/api/event-query",
+        calls=("event-command",),
         stores=("identity", "kafka", "mongo", "redis"),
     ),
     _Kind(
@@ -225,6 +226,11 @@ def _own_env(kind: _Kind, platform: TicketlyPlatform, placement: Placement, publ
         EnvVar("TICKETLY_PLATFORM_TIME_ZONE", spec.time_zone),
         EnvVar("TICKETLY_PLATFORM_PUBLIC_URL", public_url),
     ]
+    if kind.name in ("event-command", "event-query"):
+        found.append(EnvVar("TICKETLY_CANARY_ENABLED", str(spec.lag.probe).lower()))
+    if kind.name == "event-query":
+        writer = f"http://{placement.peer_hosts['event-command']}:{placement.ports['event-command'].internal}"
+        found.append(EnvVar("TICKETLY_CANARY_WRITER_URL", writer))
     if kind.name == "event-command":
         order = f"http://{placement.peer_hosts['order']}:{placement.ports['order'].internal}"
         found += [

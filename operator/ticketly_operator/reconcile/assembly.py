@@ -7,19 +7,19 @@ from datetime import UTC, datetime, timedelta
 
 from ticketly_crds import names
 from ticketly_crds.spec import TicketlyPlatform
-from ticketly_crds.status import ConditionStatus, ConditionType, Reason
 from ticketly_operator.agenda import Key, Turn
 from ticketly_operator.clients.connect import ConnectRest
 from ticketly_operator.clients.kafka import Access, KafkaBrokers
+from ticketly_operator.clients.lag import PodMetrics
 from ticketly_operator.clients.postgres import PostgresSlots, Server
 from ticketly_operator.desired.model import Manifest
 from ticketly_operator.errors import ConnectUnreachableError, SlotUnreadableError
-from ticketly_operator.findings import Finding
 from ticketly_operator.metrics import Metrics
 from ticketly_operator.observed import Secret
 from ticketly_operator.plan.connectors import Pace
 from ticketly_operator.reconcile.capture import Capture
-from ticketly_operator.reconcile.platform import Report, Step, Terms, View, reconcile_platform
+from ticketly_operator.reconcile.lag import LagProbe
+from ticketly_operator.reconcile.platform import Step, Terms, reconcile_platform
 from ticketly_operator.reconcile.ports import Brokers, Cluster, Connect, Databases
 from ticketly_operator.reconcile.removal import CaptureRemoval
 from ticketly_operator.reconcile.workloads import Limits, Workloads
@@ -98,7 +98,14 @@ class PlatformWork:
             rollout_deadline_seconds=int(rollout.deadline_seconds),
         )
         workloads = Workloads(cluster, limits, lambda kind, manager: metrics.drift.labels(kind, manager).inc())
-        self._steps: tuple[Step, ...] = (workloads, self._capture, _lag)
+        self._lag = LagProbe(
+            cluster,
+            PodMetrics(
+                settings.lag.connect_timeout_seconds, settings.lag.request_timeout_seconds, settings.lag.concurrency
+            ),
+            timedelta(seconds=settings.status.lag_window_seconds),
+        )
+        self._steps: tuple[Step, ...] = (workloads, self._capture, self._lag)
         self._remove = CaptureRemoval(cluster, clients)
         self._terms = Terms(
             lag_refresh=timedelta(minutes=settings.status.lag_refresh_minutes),
@@ -117,12 +124,4 @@ class PlatformWork:
     def forget(self, key: Key) -> None:
         """Drop what is remembered about a platform that is gone."""
         self._capture.forget(key)
-
-
-async def _lag(view: View) -> Report:
-    """Say what is known about the lag: whether it is wanted. Nothing writes the canary row yet."""
-    if not view.platform.spec.lag.probe:
-        message = "the probe is switched off"
-        return Report((Finding(ConditionType.LAG_WITHIN_SLO, ConditionStatus.UNKNOWN, Reason.PROBE_DISABLED, message),))
-    message = "no service reports the canary's way"
-    return Report((Finding(ConditionType.LAG_WITHIN_SLO, ConditionStatus.UNKNOWN, Reason.NO_MEASUREMENT, message),))
+        self._lag.forget(key)

@@ -188,7 +188,8 @@ async def _publish(
 ) -> None:
     """Write the status if it differs in essence from the one that is there, or if the lag's refresh is due."""
     measured = previous.lag.measured_at if previous.lag else None
-    refresh = status.lag is not None and (measured is None or now - measured >= terms.lag_refresh)
+    news = status.lag is not None and status.lag != previous.lag
+    refresh = news and (measured is None or now - measured >= terms.lag_refresh)
     if refresh or "status" not in manifest or essential(status) != essential(previous):
         metadata = manifest["metadata"]
         await api.write_status(metadata["namespace"], metadata["name"], as_json(status))

@@ -12,11 +12,14 @@ from fastapi import APIRouter, FastAPI
 from ticketly_common import clock, problems
 from ticketly_common.asgi import internal_listener, public_listener
 from ticketly_common.auth import TokenVerifier
+from ticketly_common.background import background
 from ticketly_common.health import Check, internal_app
 from ticketly_common.serving import Service
 from ticketly_common.settings import SettingsError
 from ticketly_event_command import internal_routes, platform_routes
 from ticketly_event_command.analytics.routes import router as analytics
+from ticketly_event_command.canary.beats import keep_beating
+from ticketly_event_command.canary.routes import router as canary
 from ticketly_event_command.categories.routes import router as categories
 from ticketly_event_command.events.routes import router as events
 from ticketly_event_command.http import PREFIX
@@ -65,6 +68,7 @@ def internal_application(parts: Parts, verifier: TokenVerifier, checks: dict[str
     app.state.parts = parts
     app.state.verifier = verifier
     app.include_router(internal_routes.router)
+    app.include_router(canary)
     return app
 
 
@@ -96,7 +100,14 @@ def create_app(settings: Settings) -> Service:
 
     @contextlib.asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
-        async with client, database.running(), verifier.running():
+        async with (
+            client,
+            database.running(),
+            verifier.running(),
+            background(keep_beating(database), name="lag-canary")
+            if settings.canary.enabled
+            else contextlib.nullcontext(),
+        ):
             yield
 
     return Service(

@@ -22,6 +22,12 @@ class Peers(Group):
     order_internal_url: str
 
 
+class Canary(Group):
+    """``enabled``: write the lag canary's row about once a second. Off: nobody can tell how late readers are."""
+
+    enabled: bool = False
+
+
 class Settings(ServiceSettings):
     """Everything the process reads from its environment."""
 
@@ -30,3 +36,4 @@ class Settings(ServiceSettings):
     peers: Peers
     cors: Cors = Cors()
     platform: Platform = Platform()
+    canary: Canary = Canary()

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+import httpx2
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -16,10 +17,14 @@ from ticketly_common.health import Check, internal_app
 from ticketly_common.kafka import Projection
 from ticketly_common.problems import Problem, not_found
 from ticketly_common.serving import Service
+from ticketly_event_query.canary.handlers import build_canary
+from ticketly_event_query.canary.probe import Probe
+from ticketly_event_query.canary.writer import HttpWriter
 from ticketly_event_query.catalog.handlers import Reading
 from ticketly_event_query.catalog.limits import LookupLimit
 from ticketly_event_query.catalog.routes import internal_routes, public_routes
 from ticketly_event_query.mongo import connection as mongo
+from ticketly_event_query.mongo.canary import MongoCanary
 from ticketly_event_query.mongo.catalog import MongoCatalog, MongoStatics
 from ticketly_event_query.mongo.read_model import MongoReadModel, MongoRebuildQueue
 from ticketly_event_query.mongo.seat_states import MongoSeatStates
@@ -35,14 +40,15 @@ from ticketly_event_query.seats.consumers import BroadcastSink, StateSink
 from ticketly_event_query.seats.live import STATES, LiveSessions
 from ticketly_event_query.seats.map_endpoint import MapEndpoint
 from ticketly_event_query.seats.redis import Hints
-from ticketly_event_query.settings import Settings
+from ticketly_event_query.settings import Canary, Settings
 from ticketly_event_query.streams.connections import RememberTransport
 from ticketly_event_query.streams.endpoint import StreamEndpoint
 from ticketly_event_query.streams.hub import Hub
 
 PREFIX = "/api/event-query"
 _MAX_BODY_BYTES = 65_536
-_QUIET_SECONDS = {"event": 0.02, "layout": 0.1, "counts": 0.3}
+_ECHO_TIMEOUT_SECONDS = 2.0
+_QUIET_SECONDS = {"event": 0.02, "layout": 0.1, "counts": 0.3, "canary": 0.02}
 
 
 class Dispatch:
@@ -97,6 +103,19 @@ class Parts:
     database: mongo.Database
 
 
+@contextlib.asynccontextmanager
+async def _measuring(settings: Canary, documents: MongoCanary, hub: Hub, live: LiveSessions) -> AsyncIterator[None]:
+    """Measure the lag for the length of the block, if that is wanted."""
+    if not settings.enabled:
+        yield
+        return
+    async with httpx2.AsyncClient(timeout=_ECHO_TIMEOUT_SECONDS, trust_env=False) as client:
+        probe = Probe(documents, HttpWriter(client, settings.writer_url), hub)
+        live.also.append(probe.look)
+        async with probe.running():
+            yield
+
+
 def create_app(settings: Settings, *, verifier: TokenVerifier | None = None) -> Service:
     """Return the service; nothing connects before its lifespan begins."""
     return assemble(settings, verifier=verifier)[0]
@@ -118,7 +137,12 @@ def assemble(settings: Settings, *, verifier: TokenVerifier | None = None) -> tu
     async def recount(session_id: str, build: int) -> None:
         await seat_handlers.recount(session_id, build, states=states)
 
-    builders: dict[str, Builder] = {"event": build_event, "layout": build_layout, "counts": recount}
+    canary_documents = MongoCanary(database)
+
+    async def canary(_key: str, build: int) -> None:
+        await build_canary(build, documents=canary_documents)
+
+    builders: dict[str, Builder] = {"event": build_event, "layout": build_layout, "counts": recount, "canary": canary}
     rebuilder = Rebuilder(queue, builders, quiet_seconds=_QUIET_SECONDS, sweep_seconds=settings.consumers.sweep_seconds)
     live = LiveSessions(settings.seats, statics=MongoStatics(database, read_model), states=states, positions=positions)
     hub = Hub(settings.streams)
@@ -152,6 +176,7 @@ def assemble(settings: Settings, *, verifier: TokenVerifier | None = None) -> tu
             if verifier is None:
                 await stack.enter_async_context(trusted.running())
             await stack.enter_async_context(hub.running())
+            await stack.enter_async_context(_measuring(settings.canary, canary_documents, hub, live))
             await stack.enter_async_context(live.running())
             await stack.enter_async_context(rebuilder.running())
             for projection in projections:

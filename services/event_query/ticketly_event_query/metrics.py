@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from prometheus_client import Counter, Gauge, Histogram
 
 REBUILDS = Counter("ticketly_query_rebuilds_total", "Documents rebuilt", ["kind"])
@@ -25,4 +27,21 @@ CHANGE_AGE = Histogram(
     ["way"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
+CANARY_AGE = Histogram(
+    "ticketly_lag_canary_seconds",
+    "Age of a row of the command database when its server-sent event was written to a subscriber of this process",
+    buckets=(
+        *(0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 1.5, 2, 3, 4, 5, 7.5, 10, 15, 20, 30, 45, 60),
+        *(120, 300, 600),
+    ),
+)
+CANARY_PENDING = Gauge(
+    "ticketly_lag_canary_pending_seconds",
+    "Age of the oldest canary row that was written and has not arrived; NaN: nobody can tell",
+)
+CANARY_PENDING.set(math.nan)
+CANARY_CLOCK_ERROR = Gauge(
+    "ticketly_lag_canary_clock_error_seconds", "Bound of the error of the canary's ages; NaN: no clock yet"
+)
+CANARY_CLOCK_ERROR.set(math.nan)
 HINTS = Counter("ticketly_query_hints_total", "Seat hints received over Redis", ["outcome"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 
 from ticketly_common.settings import Cors, Group, Kafka, Platform, Redis, ServiceSettings
 
@@ -70,6 +70,20 @@ class Discounts(Group):
     code_lookups_per_minute: int = Field(default=30, ge=0)
 
 
+class Canary(Group):
+    """The lag canary. ``writer_url``: internal listener of the command service, which tells what it wrote."""
+
+    enabled: bool = False
+    writer_url: str = ""
+
+    @model_validator(mode="after")
+    def _somebody_to_ask(self) -> Canary:
+        if self.enabled and not self.writer_url:
+            msg = "writer_url: required when the canary is enabled"
+            raise ValueError(msg)
+        return self
+
+
 class Settings(ServiceSettings):
     """Everything the process needs; see the groups."""
 
@@ -83,3 +97,4 @@ class Settings(ServiceSettings):
     consumers: Consumers = Consumers()
     catalog: Catalog = Catalog()
     discounts: Discounts = Discounts()
+    canary: Canary = Canary()

@@ -203,6 +203,6 @@ def test_a_row_that_would_spoil_a_document_is_refused_at_the_door(table, broken,
 
 
 def test_tombstones_and_unknown_tables_change_nothing():
-    unknown = _Envelopes().envelope("lag_canary", {"id": 1})
+    unknown = _Envelopes().envelope("organization_members", {"id": 1})
     records = [Record("t", 0, 0, b"{}", None), Record("t", 0, 1, b"{}", unknown)]
     assert translate(records) == ([], [])

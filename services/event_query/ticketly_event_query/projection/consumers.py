@@ -14,11 +14,13 @@ from ticketly_event_query.projection.layout import SeatRow, seat_row
 from ticketly_event_query.projection.ports import Positions, RebuildQueue, Segment, Staging
 from ticketly_event_query.projection.rebuilds import Rebuilder
 from ticketly_event_query.projection.tables import (
+    CANARY_TOPIC,
     KEYS,
     ORDER_TOPICS,
     SEATS,
     StagedRow,
     UnusableRow,
+    canary_row,
     newest,
     order_row,
     staged,
@@ -72,8 +74,12 @@ class TableSink:
 def translate(records: Sequence[Record]) -> tuple[list[StagedRow], list[Segment]]:
     """Return the newest row per key, and seat rows as segments; raises BadRecord."""
     rows: list[StagedRow] = []
+    canary: Record | None = None
     seats: dict[tuple[str, int], _SegmentRows] = {}
     for record in records:
+        if record.topic == CANARY_TOPIC:
+            canary = record  # one row: only its newest state is worth decoding, however many a rebuild reads
+            continue
         try:
             row = _row(record)
             if row is None:
@@ -87,6 +93,9 @@ def translate(records: Sequence[Record]) -> tuple[list[StagedRow], list[Segment]
             segment.rows.append(seat_row(row))
         except (cdc.MalformedRecord, UnusableRow, msgspec.DecodeError) as error:
             raise BadRecord(record, str(error)) from error
+    beat = _canary(canary) if canary is not None else None
+    if beat is not None:
+        rows.append(beat)
     found = [
         Segment(session_id=session, partition=partition, first=part.first, last=part.last, rows=part.rows)
         for (session, partition), part in seats.items()
@@ -101,3 +110,11 @@ def _row(record: Record) -> StagedRow | None:
     if change is None or change.table not in KEYS:
         return None
     return staged(change.table, change.row, lsn=change.lsn, gone=change.kind == "delete")
+
+
+def _canary(record: Record) -> StagedRow | None:
+    try:
+        change = cdc.decode(record.value)
+    except cdc.MalformedRecord:
+        return None
+    return None if change is None or change.kind == "delete" else canary_row(change.row, lsn=change.lsn)

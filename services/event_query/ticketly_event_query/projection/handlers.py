@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from ticketly_event_query.projection import event_document, layout
 from ticketly_event_query.projection.ports import Job, ReadModel, RebuildQueue, Segment, Staging
-from ticketly_event_query.projection.tables import StagedRow, affected
+from ticketly_event_query.projection.tables import CANARY_KEY, StagedRow, affected
 
 _MERGE_ABOVE_SEGMENTS = 8
 
@@ -25,6 +25,8 @@ async def stage(
     events = touched.events | await staging.events_of(touched)
     sessions = touched.layouts | {segment.session_id for segment in segments}
     jobs = {Job("event", event) for event in events} | {Job("layout", session) for session in sessions}
+    if touched.canary:
+        jobs.add(Job("canary", CANARY_KEY))
     await queue.mark(jobs)
     return jobs
 

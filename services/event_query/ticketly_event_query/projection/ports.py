@@ -14,7 +14,7 @@ from ticketly_event_query.projection.tables import Affected, Row, StagedRow
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One document to rebuild: ``kind`` is ``event``, ``layout`` or ``counts``; ``id`` an event or session id."""
+    """One document to rebuild: ``kind`` is ``event``, ``layout``, ``counts`` or ``canary``; ``id`` its key."""
 
     kind: str
     id: str

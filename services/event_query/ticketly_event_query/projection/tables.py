@@ -16,6 +16,9 @@ from ticketly_common import clock
 Row = Mapping[str, Any]
 
 SEATS = "session_seats"
+CANARY = "lag_canary"
+CANARY_KEY = "1"
+"""The only key of the canary's table: an integer there, text here like every other."""
 ORDERS = "orders"
 """Pseudo table: the latest state of each order, from the order topics."""
 
@@ -31,10 +34,12 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "discount_sessions": ("discount_id", "session_id"),
     "session_seating_maps": ("id",),
     SEATS: ("id",),
+    CANARY: ("id",),
     ORDERS: ("id",),
 }
 
 TOPIC_PREFIX = "dbz.ticketly.public."
+CANARY_TOPIC = TOPIC_PREFIX + CANARY
 ORDER_TOPICS = ("ticketly.order.created", "ticketly.order.updated", "ticketly.order.canceled")
 
 USING_STATUSES = frozenset({"pending", "completed", "partially_refunded"})
@@ -65,6 +70,7 @@ class Affected:
     discounts: set[str] = field(default_factory=set)
     organizations: set[str] = field(default_factory=set)
     categories: set[str] = field(default_factory=set)
+    canary: bool = False
 
 
 def topics(tables: Iterable[str] = KEYS) -> list[str]:
@@ -156,6 +162,8 @@ def affected(rows: Iterable[StagedRow]) -> Affected:
             found.organizations.add(staged_row.key)
         elif table == "categories":
             found.categories.add(staged_row.key)
+        elif table == CANARY:
+            found.canary = True
         elif table == ORDERS and row.get("discount_id"):
             _add(found.events, row.get("event_id"))  # the usage of its discount changed
     return found
@@ -164,6 +172,18 @@ def affected(rows: Iterable[StagedRow]) -> Affected:
 def _add(target: set[str], value: object) -> None:
     if isinstance(value, str) and value:
         target.add(value)
+
+
+def canary_row(row: Row, *, lsn: int) -> StagedRow | None:
+    """Return the staged form of the canary's row; None for one that measures nothing, which is then passed over.
+
+    It is no fact: nothing is lost with it, so it never becomes a dead letter.
+    """
+    try:
+        usable = isinstance(row.get("beat"), int) and str(row.get("id")) == CANARY_KEY and clock.from_wire(row["ts"])
+    except (ValueError, TypeError, KeyError):
+        return None
+    return StagedRow(table=CANARY, key=CANARY_KEY, lsn=lsn, gone=False, row=row) if usable else None
 
 
 def order_row(order: Mapping[str, Any]) -> StagedRow:

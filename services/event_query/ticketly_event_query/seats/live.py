@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 
 import structlog
@@ -86,6 +86,8 @@ class LiveSessions:
 
     def __init__(self, settings: Seats, *, statics: Statics, states: SeatStates, positions: Positions) -> None:
         self.listener = Listener()
+        self.also: list[Callable[[], Awaitable[None]]] = []
+        """What else is looked at in every round that compares layouts."""
         self.reached: dict[Position, int] = {}
         """How far this process has read each partition of the seat log."""
         self.reading = asyncio.Event()
@@ -246,6 +248,8 @@ class LiveSessions:
             await asyncio.sleep(self._settings.layout_poll_ms / 1000)
             try:
                 await self.refresh()
+                for look in self.also:
+                    await look()
             except Exception as error:  # noqa: BLE001 - the store is away: maps stay as they are until it is back
                 _log.warning("layouts not compared", error=repr(error))
 

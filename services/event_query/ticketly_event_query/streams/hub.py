@@ -11,8 +11,10 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Collection, Iterable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from ticketly_event_query import metrics
+from ticketly_event_query.seats.board import SeatBoard
 from ticketly_event_query.seats.live import Listener, LiveSession
 from ticketly_event_query.settings import Streams
 from ticketly_event_query.streams import frames
@@ -22,9 +24,21 @@ _SLICE = 250
 _SLOTS = 150
 
 
+class Streamed(Protocol):
+    """What a stream shows: a session in memory, or the canary's stand-in for one."""
+
+    @property
+    def session_id(self) -> str:
+        """Name under which its streams are kept."""
+
+    @property
+    def board(self) -> SeatBoard:
+        """The seats as they are now."""
+
+
 @dataclass(eq=False, slots=True)
 class _Channel:
-    session: LiveSession
+    session: Streamed
     connections: set[Connection] = field(default_factory=set)
     dirty: set[int] = field(default_factory=set)
     reset: bool = False
@@ -61,7 +75,7 @@ class Hub(Listener):
         self._open -= 1
         metrics.STREAMS.set(self._open)
 
-    def join(self, session: LiveSession, connection: Connection) -> None:
+    def join(self, session: Streamed, connection: Connection) -> None:
         """Write all further changes of a session to a connection that knows the board as it is now."""
         channel = self._channels.get(session.session_id)
         if channel is None:
@@ -72,7 +86,7 @@ class Hub(Listener):
         if self._closing:
             self._end(channel, connection)
 
-    def part(self, session: LiveSession, connection: Connection) -> None:
+    def part(self, session: Streamed, connection: Connection) -> None:
         """Stop writing to a connection; harmless when it was removed already."""
         channel = self._channels.get(session.session_id)
         if channel is not None:
@@ -92,7 +106,7 @@ class Hub(Listener):
 
     # -- changes -------------------------------------------------------------------------------------------------
 
-    def changed(self, session: LiveSession, numbers: Collection[int]) -> None:
+    def changed(self, session: Streamed, numbers: Collection[int]) -> None:
         """Note changed seats; they are written soon."""
         channel = self._channels.get(session.session_id)
         if channel is not None:
