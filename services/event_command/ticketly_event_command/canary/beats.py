@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 
 import structlog
 from prometheus_client import Counter
@@ -11,6 +12,8 @@ from ticketly_event_command.ports import Database
 
 BEATS = Counter("ticketly_lag_canary_beats", "Canary rows written by this process")
 INTERVAL_SECONDS = 1.0
+_JITTER = (0.9, 1.1)
+"""Readers look for changes at a steady pace: beats at a steady pace would meet it at one and the same phase."""
 _SHARE = 0.8
 """A beat this part of an interval ago is recent enough: processes that wake a little early do not skip a turn."""
 
@@ -37,4 +40,4 @@ async def keep_beating(database: Database) -> None:
             if not failing:
                 _log.warning("the lag canary is not written", error=repr(error))
             failing = True
-        await asyncio.sleep(INTERVAL_SECONDS)
+        await asyncio.sleep(INTERVAL_SECONDS * random.uniform(*_JITTER))  # noqa: S311 - no secret
