@@ -20,24 +20,24 @@ _SHARE = 0.8
 _log = structlog.get_logger(__name__)
 
 
-async def beat(database: Database) -> bool:
+async def beat(database: Database, *, interval_seconds: float = INTERVAL_SECONDS) -> bool:
     """Write the row unless another process just did; raises Problem 503 when the database cannot be reached."""
     async with database.transaction() as tx:
-        written = await tx.run("write_canary", _SHARE * INTERVAL_SECONDS) > 0
+        written = await tx.run("write_canary", _SHARE * interval_seconds) > 0
     if written:
         BEATS.inc()
     return written
 
 
-async def keep_beating(database: Database) -> None:
+async def keep_beating(database: Database, *, interval_seconds: float = INTERVAL_SECONDS) -> None:
     """Beat until cancelled; an outage of the database is logged once, not every second."""
     failing = False
     while True:
         try:
-            await beat(database)
+            await beat(database, interval_seconds=interval_seconds)
             failing = False
         except Exception as error:  # noqa: BLE001 - the canary must never take the service down
             if not failing:
                 _log.warning("the lag canary is not written", error=repr(error))
             failing = True
-        await asyncio.sleep(INTERVAL_SECONDS * random.uniform(*_JITTER))  # noqa: S311 - no secret
+        await asyncio.sleep(interval_seconds * random.uniform(*_JITTER))  # noqa: S311 - no secret
