@@ -15,8 +15,12 @@ import yaml
 from aiohttp import web
 
 from ticketly_crds import names
+from ticketly_crds.blueprint import blueprint, cluster
+from ticketly_crds.spec import parse
 from ticketly_crds.status import ConditionStatus, ConditionType, PlatformStatus, Reason
 from ticketly_operator.clients.lag import PodMetrics, reading
+from ticketly_operator.desired.model import Surroundings
+from ticketly_operator.desired.policies import edges
 from ticketly_operator.findings import Finding
 from ticketly_operator.observed import LagReading
 from ticketly_operator.reconcile.lag import LagProbe
@@ -367,3 +371,24 @@ async def test_pods_that_hang_or_are_not_there_cost_their_time_limit_together_an
     (nobody,) = free_ports(1)
     assert await client().readings({"a": "127.0.0.1", "b": "::1", "c": "not an address"}, nobody) == []
     assert caplog.records == []
+
+
+# --- the way to the pods ----------------------------------------------------------------------------------------------
+
+
+def test_the_policies_let_the_operator_ask_readers_and_readers_ask_the_writer():
+    platform = parse(yaml.safe_load((ROOT / "crds/ticketly_crds/samples/cluster.yaml").read_text()))
+    found = blueprint(platform, cluster(platform))
+    around = Surroundings(NOW, "ticketly-system", 45, 600, 600, frozenset(), {}, "")
+    reader, writer = found.service("event-query"), found.service("event-command")
+    operator = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "ticketly-system"}}}
+    into_reader = edges(platform, found, reader, around)["spec"]
+    assert operator in into_reader["ingress"][0]["from"]
+    assert into_reader["ingress"][0]["ports"] == [{"port": 9082, "protocol": "TCP"}]
+    to_writer = {
+        "to": [{"podSelector": {"matchLabels": names.selector("ticketly", "event-command")}}],
+        "ports": [{"port": 9081, "protocol": "TCP"}],
+    }
+    assert to_writer in into_reader["egress"]
+    from_reader = {"podSelector": {"matchLabels": names.selector("ticketly", "event-query")}}
+    assert from_reader in edges(platform, found, writer, around)["spec"]["ingress"][0]["from"]
