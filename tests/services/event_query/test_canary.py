@@ -187,15 +187,19 @@ class Scene:
         self.number, self.at = self.number + 1, self.database
 
     async def store(self, until: Any) -> None:
-        """The row arrives in the store and is looked at; the hub gets time to write."""
+        """The row arrives in the store, is looked at, and the hub has written it."""
         self.documents.beat = Beat(self.number, self.at)
-        before = count()
+        before = broadcasts()
         await self.probe.look()
 
         async def written() -> None:
-            assert count() > before
+            assert broadcasts() > before
 
         await until(written)
+
+
+def broadcasts() -> float:
+    return REGISTRY.get_sample_value("ticketly_query_broadcasts_total") or 0.0
 
 
 def count() -> float:
@@ -213,13 +217,11 @@ def gauge(name: str) -> float:
 
 
 @pytest.fixture
-async def scene():
+async def scene(until):
     found = Scene()
     async with found.hub.running(), found.probe.running():
-        found.documents.beat = Beat(found.number, found.at)
         await found.probe.ask()
-        await found.probe.look()
-        await asyncio.sleep(0.05)
+        await found.store(until)
         assert found.probe.pending_seconds() == 0.0
         yield found
 
@@ -264,9 +266,7 @@ async def test_a_writer_that_cannot_be_asked_makes_nothing_pending_but_hides_not
 
 async def test_numbers_that_begin_anew_are_followed(scene, until):
     scene.number, scene.at = 3, scene.database
-    scene.documents.beat = Beat(3, scene.at)
-    await scene.probe.look()
-    await asyncio.sleep(0.05)
+    await scene.store(until)
     scene.write()
     scene.here += 0.2
     seconds = total()
@@ -275,10 +275,10 @@ async def test_numbers_that_begin_anew_are_followed(scene, until):
 
 
 async def test_an_unchanged_document_sends_nothing(scene):
-    sent = REGISTRY.get_sample_value("ticketly_query_broadcasts_total")
+    sent = broadcasts()
     await scene.probe.look()
     await asyncio.sleep(0.05)
-    assert REGISTRY.get_sample_value("ticketly_query_broadcasts_total") == sent
+    assert broadcasts() == sent
 
 
 async def test_without_a_running_probe_nothing_is_claimed():
