@@ -88,7 +88,9 @@ class Agenda:
         if failed:
             entry.failures += 1
             # the exponent is bounded: 2.0 ** 1100 is an error
-            wait = min(self._pace.backoff_first * 2.0 ** min(entry.failures - 1, 30), self._pace.backoff_max)
+            backoff = min(self._pace.backoff_first * 2.0 ** min(entry.failures - 1, 30), self._pace.backoff_max)
+            # a broken dependency must not delay what does not need it: a sale's minimum, drift, a new Secret
+            wait = min(backoff, self._pace.interval)
         else:
             entry.failures = 0
         if entry.woken and not failed:

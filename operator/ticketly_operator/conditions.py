@@ -29,7 +29,10 @@ _QUIET: Final[dict[ConditionType, tuple[ConditionStatus, Reason]]] = {
     ConditionType.DEGRADED: (ConditionStatus.FALSE, Reason.NOTHING_DEGRADED),
     ConditionType.PAUSED: (ConditionStatus.FALSE, Reason.NOT_PAUSED),
 }
-"""What a condition says when nobody found anything about it; the others keep what was last known."""
+"""What a condition says when nobody found anything about it; the others keep what was last known.
+
+What was told with the same reason stays: that drift was put back is still worth reading when all is well again.
+"""
 
 _DERIVED: Final = (
     (ConditionType.TOPICS_READY, Reason.TOPICS_NOT_READY, frozenset[Reason]()),
@@ -76,7 +79,7 @@ def _worst(kind: ConditionType, found: Sequence[Finding]) -> Finding | None:
 def _remembered(kind: ConditionType, known: Condition | None) -> Finding | None:
     if kind in _QUIET:
         status, reason = _QUIET[kind]
-        return Finding(kind, status, reason)
+        return Finding(kind, status, reason, known.message if known is not None and known.reason is reason else "")
     return None if known is None else Finding(kind, known.status, known.reason, known.message)
 
 

@@ -68,12 +68,17 @@ class Leadership:
         self._monotonic = monotonic
         self._renewed_at: float | None = None
         self._seen: tuple[str, float] | None = None
+        self._free_at: float | None = None
         self.answered_at: float = monotonic()
         """When the API server last answered about the Lease."""
 
     def leads(self) -> bool:
         """Tell whether this process may write now."""
         return self._renewed_at is not None and self._monotonic() - self._renewed_at < self._terms.renew_deadline
+
+    def seconds_to_free(self) -> float | None:
+        """Return how long until the Lease of somebody else runs out as seen from here, None when nobody's is known."""
+        return None if self._free_at is None else max(0.0, self._free_at - self._monotonic())
 
     async def attempt(self) -> bool:
         """Take or renew the Lease; return whether this process leads. Raises nothing: not knowing is not leading."""
@@ -105,6 +110,7 @@ class Leadership:
 
     async def _step(self, now: float) -> Literal["mine", "theirs"]:
         lease = await self._read()
+        self._free_at = None
         if lease is None:
             return await self._create()
         holder = lease["spec"].get("holderIdentity") or ""
@@ -116,6 +122,7 @@ class Leadership:
         # the holder's own duration counts: it may have been started with longer terms than ours
         duration = float(lease["spec"].get("leaseDurationSeconds") or self._terms.duration)
         if holder and now - self._seen[1] < duration:
+            self._free_at = self._seen[1] + duration
             return "theirs"
         return await self._write(lease, holder=self._identity, taken=True)
 

@@ -45,6 +45,7 @@ EXIT_UNREACHABLE: Final = 4
 EXIT_LEASE_LOST: Final = 5
 """The Lease could not be renewed: somebody else leads, or the API server is out of reach."""
 
+_FREE_MARGIN_SECONDS: Final = 0.05
 _SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 _log = logging.getLogger("ticketly_operator")
@@ -113,8 +114,11 @@ async def _until_leading(leadership: Leadership, stop: asyncio.Event, retry_seco
     while not stop.is_set():
         if await leadership.attempt():
             return True
+        # not a moment later than the Lease can be had: every second without a leader counts
+        free_in = leadership.seconds_to_free()
+        wait = retry_seconds if free_in is None else min(retry_seconds, free_in + _FREE_MARGIN_SECONDS)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), retry_seconds)
+            await asyncio.wait_for(stop.wait(), wait)
     return False
 
 
@@ -169,11 +173,14 @@ async def _lead(
         code = EXIT_UNREACHABLE
     else:
         _log.info("stopping: %s ended", ended.get_name())
-    for task in tasks:
-        if task is not watching:
-            task.cancel()
+    writing = [task for task in tasks if task is not watching]
+    for task in writing:
+        task.cancel()
+    await asyncio.gather(*writing, return_exceptions=True)
+    # nothing is written any more, so the successor need not wait for kopf, which takes seconds to end
+    await leadership.release()
     kopf_stop.set()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.gather(watching, return_exceptions=True)
     return code
 
 

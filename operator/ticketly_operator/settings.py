@@ -49,7 +49,7 @@ class Reconcile(Group):
     """Wait after the first failure in a row; it doubles with each further one."""
 
     error_backoff_max_seconds: float = Field(default=300, gt=0, le=86_400)
-    """Longest wait between two attempts. Larger is kinder to a broken dependency and slower to notice its return."""
+    """Longest wait between two attempts, if the interval is longer still. Larger is kinder to a broken dependency."""
 
     concurrency: int = Field(default=4, ge=1, le=64)
     """Platforms reconciled at the same time."""

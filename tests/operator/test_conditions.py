@@ -90,6 +90,15 @@ def test_what_nobody_looked_at_keeps_what_was_known():
     assert found[ConditionType.LAG_WITHIN_SLO].observed_generation == 2
 
 
+def test_that_drift_was_put_back_stays_to_be_read_until_something_else_happens():
+    degraded = ConditionType.DEGRADED
+    first = told(Finding(degraded, FALSE, Reason.NOTHING_DEGRADED, "put back: a field"))
+    quiet = told(previous=first.values())
+    assert quiet[degraded].message == "put back: a field"
+    worse = told(Finding(degraded, TRUE, Reason.APPLY_REFUSED, "no"), previous=quiet.values())
+    assert told(previous=worse.values())[degraded].message == ""
+
+
 def test_before_the_first_look_nothing_is_claimed():
     found = told()
     assert {kind for kind, each in found.items() if each.status is TRUE} == set()

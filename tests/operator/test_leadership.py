@@ -157,3 +157,20 @@ async def test_a_late_answer_shortens_the_fence_not_the_lease():
     assert first.leads()
     clock.now += 0.1
     assert not first.leads()
+
+
+async def test_how_long_the_lease_of_somebody_else_still_lasts_is_known():
+    server, clock = LeaseServer(), Clock()
+    first, second = operator(server, "first", clock), operator(server, "second", clock)
+    assert second.seconds_to_free() is None
+    await first.attempt()
+    await second.attempt()
+    clock.now += 4
+    assert second.seconds_to_free() == 11
+    await first.attempt()
+    await second.attempt()
+    assert second.seconds_to_free() == 15
+    clock.now += 15
+    assert second.seconds_to_free() == 0
+    assert await second.attempt()
+    assert second.seconds_to_free() is None

@@ -18,7 +18,7 @@ from ticketly_crds.blueprint import blueprint, cluster
 from ticketly_crds.spec import parse
 from ticketly_operator.desired import Surroundings, desired
 from ticketly_operator.plan.difference import differences, manager_of
-from ticketly_operator.plan.objects import Create, Delete, Noop, Patch, plan_objects, plan_one
+from ticketly_operator.plan.objects import Create, Delete, Noop, Patch, may_take, plan_objects, plan_one
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -170,3 +170,57 @@ def test_what_is_not_ours_to_delete_stays(case):
     else:
         live["metadata"]["deletionTimestamp"] = "2026-11-22T00:00:00Z"
     assert plan_objects([], [live], "u-1") == ()
+
+
+# What an earlier platform of that name left behind --------------------------------------------------------------------
+
+
+def left_behind(**owner):
+    live = echo(wanted("Service"))
+    live["metadata"]["ownerReferences"] = [owner] if owner else []
+    return live
+
+
+EARLIER = {"kind": "TicketlyPlatform", "name": "ticketly", "uid": "u-0", "controller": True}
+
+
+@pytest.mark.parametrize("owner", [{}, EARLIER, {"kind": "Node", "uid": "x"}])
+def test_what_an_earlier_platform_of_that_name_left_behind_may_be_taken(owner):
+    assert may_take(left_behind(**owner), "ticketly", "u-1")
+
+
+@pytest.mark.parametrize("case", ["never applied", "another platform's", "another controller's", "relabelled"])
+def test_what_is_not_clearly_left_behind_may_not_be_taken(case):
+    live = left_behind()
+    if case == "never applied":
+        del live["metadata"]["annotations"]
+    elif case == "another platform's":
+        live = left_behind(kind="TicketlyPlatform", name="other", uid="u-2", controller=True)
+    elif case == "another controller's":
+        live = left_behind(kind="ReplicaSet", name="ticketly", uid="u-3", controller=True)
+    else:
+        live["metadata"]["labels"][names.INSTANCE_LABEL] = "other"
+    assert not may_take(live, "ticketly", "u-1")
+
+
+# An autoscaler takes over ---------------------------------------------------------------------------------------------
+
+
+def fixed(replicas, manager="ticketly-operator"):
+    live = echo(wanted("Deployment"))
+    live["spec"]["replicas"] = replicas
+    fields = {"f:spec": {"f:replicas": {}}}
+    live["metadata"]["managedFields"] = [{"manager": manager, "time": "2026-01-01T00:00:00Z", "fieldsV1": fields}]
+    return live
+
+
+def test_the_number_of_pods_is_handed_over_when_it_is_no_longer_ours_to_say():
+    autoscaled = wanted("Deployment")
+    autoscaled["spec"].pop("replicas", None)
+    autoscaled["metadata"]["annotations"]["changed"] = "yes"
+    action = plan_one(autoscaled, fixed(7))
+    assert action.handover["spec"] == {"replicas": 7}
+    assert action.handover["metadata"] == {key: autoscaled["metadata"][key] for key in ("name", "namespace")}
+    assert plan_one(autoscaled, fixed(7, "kube-controller-manager")).handover is None
+    autoscaled["spec"]["replicas"] = 3
+    assert plan_one(autoscaled, fixed(7)).handover is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -195,6 +196,10 @@ async def test_notices_become_events():
 async def test_nothing_holds_back_the_deletion_of_a_platform_that_retains():
     api = Api(deletionPolicy="Retain")
     await run(api)
+    assert "finalizers" not in api.manifest["metadata"]
+    # it was Delete before
+    api.manifest["metadata"]["finalizers"] = [names.FINALIZER]
+    await run(api)
     assert api.manifest["metadata"]["finalizers"] == []
 
 
@@ -244,6 +249,42 @@ async def test_a_deletion_that_is_not_ours_to_finish_is_left_alone():
     api.manifest["metadata"]["finalizers"] = ["somebody/else"]
     await run(api)
     assert api.manifest["metadata"]["finalizers"] == ["somebody/else"]
+
+
+@pytest.mark.parametrize("how", ["hangs", "fails"])
+async def test_a_removal_that_hangs_or_fails_altogether_holds_the_object_only_for_its_time(how, monkeypatch):
+    monkeypatch.setattr("ticketly_operator.reconcile.platform._LEAST_REMOVAL_SECONDS", 0.05)
+
+    async def remove(view):
+        if how == "hangs":
+            await asyncio.Event().wait()
+        raise ClusterUnreachableError("get secrets kafka: forbidden")
+
+    api = being_deleted(deletionPolicy="Delete")
+    terms = Terms(lag_refresh=TERMS.lag_refresh, deletion_timeout=timedelta(seconds=1))
+    early = NOW + timedelta(seconds=0.9)
+    outcome = await reconcile_platform(copy.deepcopy(api.manifest), [step(WELL)], remove, api, terms, early)
+    assert outcome.failed
+    assert api.manifest["metadata"]["finalizers"] == [names.FINALIZER]
+    late = NOW + timedelta(seconds=1)
+    await reconcile_platform(copy.deepcopy(api.manifest), [step(WELL)], remove, api, terms, late)
+    assert api.manifest["metadata"]["finalizers"] == []
+    assert ("no answer within" if how == "hangs" else "forbidden") in api.told[-1].message
+
+
+async def test_what_can_be_read_of_another_version_s_status_is_kept():
+    api = Api()
+    await run(api)
+    told = api.status
+    sparkling = {"type": "Sparkling", "status": "True", "reason": "New", "lastTransitionTime": "2020-01-01T00:00:00Z"}
+    api.manifest["status"]["conditions"].append(sparkling)
+    api.manifest["status"]["services"].append({"name": "order", "phase": "Dancing"})
+    api.manifest["status"].update(restartToken=["not a text"], novelty={"x": 1}, paused=True)
+    await run(api, now=NOW + timedelta(hours=1))
+    # nothing of it is lost, not even the times of the transitions; and it is written only once
+    assert api.status == told
+    await run(api, now=NOW + timedelta(hours=2))
+    assert api.status_writes == 2
 
 
 async def test_a_status_nobody_can_read_is_written_anew():

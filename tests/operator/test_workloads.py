@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ticketly_crds import names
 from ticketly_crds.blueprint import blueprint, cluster
 from ticketly_crds.spec import parse
 from ticketly_crds.status import ConditionType, PlatformStatus, Reason, ServicePhase
@@ -29,6 +30,7 @@ class Cluster:
         self.objects = {}
         self.writes = Counter()
         self.refuse = set()
+        self.handed_over = []
         refs = view.blueprint.secrets()
         self.secrets = {ref.name: {r.key: b"x" for r in refs if r.name == ref.name} for ref in refs}
 
@@ -61,6 +63,9 @@ class Cluster:
         live["metadata"] = {**live["metadata"], "uid": name, "generation": 1}
         self.objects[self.key(manifest)] = live
         return copy.deepcopy(live)
+
+    async def hand_over(self, fields):
+        self.handed_over.append(fields)
 
     async def delete(self, manifest):
         self.writes["delete " + manifest["kind"]] += 1
@@ -190,7 +195,15 @@ async def test_an_earlier_migration_goes_once_the_new_one_is_done(start):
     newer = look(version="9.9.9")
     await work(newer)
     assert old < set(api.of_kind("Job"))
-    await until_ready(api, work, newer)
+    # one that never came to an end is in the way as well
+    for job in old:
+        del api.of_kind("Job")[job]["status"]
+    await work(newer)
+    for name, job in api.of_kind("Job").items():
+        if name not in old:
+            job["status"] = {"conditions": [{"type": "Complete", "status": "True"}]}
+    await work(newer)
+    await work(newer)
     assert not old & set(api.of_kind("Job"))
 
 
@@ -230,6 +243,67 @@ async def test_an_object_of_somebody_else_is_not_overwritten(start):
     assert told == ["Service ticketly-order exists and is not this platform's: rename or remove it"]
 
 
+async def test_labels_alone_do_not_make_somebody_else_s_object_ours(start):
+    view = look()
+    api, work = start(view)
+    await work(view)
+    theirs = copy.deepcopy(api.objects["v1", "Service", "ticketly-order"])
+    theirs["metadata"].update(annotations={}, ownerReferences=[])
+    api.objects["v1", "Service", "ticketly-order"] = copy.deepcopy(theirs)
+    report = await work(view)
+    assert api.objects["v1", "Service", "ticketly-order"] == theirs
+    assert reasons(report, ConditionType.DEGRADED) == [Reason.APPLY_REFUSED]
+
+
+async def test_what_an_earlier_platform_of_the_name_left_behind_is_taken_over(start):
+    view = look()
+    api, work = start(view)
+    await until_ready(api, work, view)
+    for each in api.objects.values():
+        each["metadata"]["ownerReferences"] = []
+        each["metadata"]["annotations"][names.APPLIED_ANNOTATION] = "with another uid"
+    report = await work(view)
+    assert report.notices == ()
+    assert reasons(report, ConditionType.DEGRADED) == []
+    for each in api.of_kind("Deployment").values():
+        assert [owner["uid"] for owner in each["metadata"]["ownerReferences"]] == ["u-1"]
+
+
+async def test_the_number_of_pods_is_handed_over_to_an_autoscaler_before_it_is_let_go(start):
+    view = look(flashSales=[], services={"order": {"autoscaling": {"min": 4, "max": 4}}})
+    api, work = start(view)
+    await until_ready(api, work, view)
+    order = api.of_kind("Deployment")["ticketly-order"]
+    order["spec"]["replicas"] = 4
+    fields = {"f:spec": {"f:replicas": {}}}
+    order["metadata"]["managedFields"] = [{"manager": "ticketly-operator", "time": "t", "fieldsV1": fields}]
+    await work(look(flashSales=[], services={"order": {"autoscaling": {"min": 2, "max": 9}}}))
+    assert [handed["spec"] for handed in api.handed_over] == [{"replicas": 4}]
+
+
+async def test_a_new_deployment_is_not_ready_before_its_autoscaler_raised_it_to_the_minimum(start):
+    view = look()
+    api, work = start(view)
+    await until_ready(api, work, view)
+    order = api.of_kind("Deployment")["ticketly-order"]
+    for number, phase in ((1, ServicePhase.ROLLING_OUT), (2, ServicePhase.READY), (7, ServicePhase.READY)):
+        counts = dict.fromkeys(("replicas", "updatedReplicas", "readyReplicas", "availableReplicas"), number)
+        order["spec"]["replicas"], order["status"] = number, {"observedGeneration": 1, **counts}
+        assert phases(await work(view))["order"] is phase
+
+
+async def test_a_service_scaled_to_nothing_is_not_ready_and_the_way_out_is_told(start):
+    view = look()
+    api, work = start(view)
+    await until_ready(api, work, view)
+    order = api.of_kind("Deployment")["ticketly-order"]
+    order["spec"]["replicas"], order["status"] = 0, {"observedGeneration": 1}
+    report = await work(view)
+    (status,) = [service for service in report.services if service.name == "order"]
+    assert status.phase is ServicePhase.PENDING
+    assert "scale it to 1" in status.message
+
+
 async def test_drift_is_put_back_told_and_counted(start, drifted):
     view = look()
     api, work = start(view)
@@ -239,6 +313,11 @@ async def test_drift_is_put_back_told_and_counted(start, drifted):
     assert api.of_kind("Service")["ticketly-order"]["spec"]["type"] == "ClusterIP"
     assert drifted == [("Service", "unknown")]
     assert [notice.reason for notice in report.notices] == ["DriftReverted"]
+    told = next(finding for finding in report.findings if finding.condition is ConditionType.DEGRADED)
+    assert (told.reason, told.message) == (
+        Reason.NOTHING_DEGRADED,
+        "put back: Service ticketly-order: unknown changed spec.type: NodePort -> ClusterIP",
+    )
 
 
 async def test_paused_means_looking_and_telling_only(start, drifted):

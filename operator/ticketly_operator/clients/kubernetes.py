@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import hmac
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -49,6 +50,7 @@ _PAGE: Final = 500
 _MALFORMED: Final = "failed to create typed patch object"
 """The API server answers 500 to an apply of a wrong type or an unknown field, which no repetition will mend."""
 _NOTICE_AGAIN_SECONDS: Final = 3600.0
+_SERVED_AGAIN_SECONDS: Final = 60.0
 _MAX_REMEMBERED_NOTICES: Final = 10_000
 _MAX_EVENT_MESSAGE_CHARS: Final = 1024
 
@@ -157,6 +159,7 @@ class KubernetesCluster:
         self._monotonic = monotonic
         self._reporter = reporter
         self._told: dict[tuple[str, str, str], float] = {}
+        self._served: tuple[float, frozenset[str] | None] = 0.0, None
 
     async def platforms(self) -> Sequence[Manifest]:
         """Return all platforms in scope."""
@@ -190,12 +193,17 @@ class KubernetesCluster:
         if found is None:
             return None
         metadata = found["metadata"]
-        # the version is in an annotation of the pods: a digest of the content would tell something about it
-        version = hashlib.sha256(f"{metadata['uid']}/{metadata['resourceVersion']}".encode()).hexdigest()[:16]
-        return Secret.decoded(name, version, found.get("data") or {})
+        data = found.get("data") or {}
+        # a digest alone would let readers of pods guess short passwords; the uid is known to readers of the Secret only
+        content = json.dumps(data, sort_keys=True).encode()
+        version = hmac.new(metadata["uid"].encode(), content, hashlib.sha256).hexdigest()[:16]
+        return Secret.decoded(name, version, data)
 
     async def optional_kinds(self) -> frozenset[str]:
-        """Return which optional kinds are served. Asked each time: it is one small cached answer per group."""
+        """Return which optional kinds are served, as of a minute ago at most."""
+        asked_at, known = self._served
+        if known is not None and self._monotonic() - asked_at < _SERVED_AGAIN_SECONDS:
+            return known
         groups = sorted({(kind.group, kind.version) for kind in kinds.OPTIONAL})
         answers = await asyncio.gather(
             *(
@@ -211,7 +219,9 @@ class KubernetesCluster:
             for resource in (answer or {}).get("resources", [])
             if "/" not in resource["name"]
         }
-        return frozenset(kind.qualified for kind in kinds.OPTIONAL if kind.qualified in served)
+        known = frozenset(kind.qualified for kind in kinds.OPTIONAL if kind.qualified in served)
+        self._served = self._monotonic(), known
+        return known
 
     async def apply(self, manifest: Manifest) -> Manifest:
         """Apply server-side; fields that others changed are taken back."""
@@ -229,6 +239,22 @@ class KubernetesCluster:
         )
         self._wrote(kind.kind, "apply")
         return applied
+
+    async def hand_over(self, fields: Manifest) -> None:
+        """Let another manager own these fields of an object, so that they outlast our wish."""
+        kind = kinds.of(fields["apiVersion"], fields["kind"])
+        metadata = fields["metadata"]
+        self._fence()
+        await self._server.request(
+            "PATCH",
+            kind.path(metadata["namespace"], metadata["name"]),
+            verb="patch",
+            resource=f"{kind.resource} {metadata['name']}",
+            body=fields,
+            content_type=_APPLY,
+            params={"fieldManager": f"{names.FIELD_MANAGER}-handover", "force": "true"},
+        )
+        self._wrote(kind.kind, "handover")
 
     async def delete(self, manifest: Manifest) -> None:
         """Delete an object with exactly the observed uid, its dependents in the background."""

@@ -2,7 +2,9 @@
 
 An object that carries the checksum of exactly what is wanted, and yet differs, was changed by somebody else: that is
 drift. It is put back and told with field and manager. An object of the wanted name that is not this platform's is never
-touched: two platforms with colliding names, or a person's own object, end in a refusal instead of an overwrite.
+touched: two platforms with colliding names, or a person's own object, end in a refusal instead of an overwrite. What an
+earlier platform of the same name left behind is taken over, so that deleting a platform with its children orphaned and
+making it again stops nothing.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from ticketly_crds import names
+from ticketly_crds.spec import KIND
 from ticketly_operator.desired.model import Manifest
 from ticketly_operator.plan.difference import Difference, differences, manager_of
 
@@ -43,11 +46,15 @@ class Create:
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """The object differs."""
+    """The object differs.
+
+    ``handover`` has fields that are no longer wanted and yet must keep their value: somebody else is to own them first.
+    """
 
     manifest: Manifest
     reason: str
     drift: tuple[Drift, ...] = ()
+    handover: Manifest | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +88,19 @@ def belongs_to(manifest: Manifest, platform_uid: str) -> bool:
     return any(owner.get("uid") == platform_uid for owner in owners)
 
 
+def may_take(manifest: Manifest, platform: str, platform_uid: str) -> bool:
+    """Tell whether the object is the platform's, or was an earlier one's of that name and is controlled by nobody."""
+    if belongs_to(manifest, platform_uid):
+        return True
+    metadata = manifest["metadata"]
+    others = [owner for owner in metadata.get("ownerReferences", ()) if owner.get("controller")]
+    return (
+        names.APPLIED_ANNOTATION in metadata.get("annotations", {})
+        and metadata.get("labels", {}).get(names.INSTANCE_LABEL) == names.label_value(platform)
+        and all(owner.get("kind") == KIND and owner.get("name") == platform for owner in others)
+    )
+
+
 def plan_one(wanted: Manifest, live: Manifest | None) -> Action:
     """Return what makes one object as wanted."""
     if live is None:
@@ -96,7 +116,21 @@ def plan_one(wanted: Manifest, live: Manifest | None) -> Action:
     if len(told) == len(found):
         kind, name = wanted["kind"], wanted["metadata"]["name"]
         drift = tuple(Drift(kind, name, each, manager_of(live, each.path)) for each in told)
-    return Patch(wanted, reason, drift)
+    return Patch(wanted, reason, drift, _handover(wanted, live))
+
+
+def _handover(wanted: Manifest, live: Manifest) -> Manifest | None:
+    """Return the pod count that is to stay when an autoscaler takes it over.
+
+    A field that its only owner stops applying goes back to the default: without this every pod but one would end.
+    """
+    if wanted["kind"] != "Deployment" or "replicas" in wanted["spec"]:
+        return None
+    if manager_of(live, ("spec", "replicas")) != names.FIELD_MANAGER:
+        return None
+    metadata = {key: wanted["metadata"][key] for key in ("name", "namespace")}
+    spec = {"replicas": live["spec"]["replicas"]}
+    return {"apiVersion": wanted["apiVersion"], "kind": wanted["kind"], "metadata": metadata, "spec": spec}
 
 
 def plan_objects(wanted: Sequence[Manifest], live: Sequence[Manifest], platform_uid: str) -> tuple[Action, ...]:

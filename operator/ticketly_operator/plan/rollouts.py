@@ -46,7 +46,9 @@ def service_status(seen: Seen) -> ServiceStatus:
     """Return a service's phase with the message of whatever holds it up."""
     name, image = seen.service.name, seen.service.image
     status: Mapping[str, Any] = (seen.deployment or {}).get("status", {})
-    wanted = int((seen.deployment or {}).get("spec", {}).get("replicas", seen.service.scaling.min))
+    asked = int((seen.deployment or {}).get("spec", {}).get("replicas", seen.service.scaling.min))
+    # a new deployment starts with one pod, and its autoscaler raises it to the minimum a moment later
+    wanted = max(asked, seen.service.scaling.min)
     ready = int(status.get("readyReplicas", 0))
     phase, message = ServicePhase.PENDING, ""
     if seen.migration is not None:
@@ -54,6 +56,8 @@ def service_status(seen: Seen) -> ServiceStatus:
         phase = ServicePhase.STUCK if state == "failed" else ServicePhase.MIGRATING
         message = f"migration {seen.migration['metadata']['name']}: {said}" if said else ""
         message = message or _trouble(seen.pods)
+    elif seen.deployment is not None and asked == 0:
+        message = "somebody scaled it to 0, which switches its autoscaler off: scale it to 1"
     elif seen.deployment is not None:
         phase, message = _rollout(seen, status, wanted, ready)
     return ServiceStatus(

@@ -10,11 +10,12 @@ moves would wake this very reconcile again, for ever.
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from pydantic import ValidationError
 
@@ -43,6 +44,8 @@ _log = logging.getLogger(__name__)
 
 _METADATA: Final = ("name", "namespace", "uid", "generation", "labels", "annotations")
 _PAUSE_VALUES: Final = frozenset({"true", "yes", "1"})
+_LEAST_REMOVAL_SECONDS: Final = 10.0
+"""Time for a first attempt at removal even if the operator comes to it late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +136,7 @@ async def reconcile_platform(
     )
     if deleting:
         return await _delete(view, remove, api, terms)
-    if not view.paused:
+    if not view.paused and _removes(platform) != (names.FINALIZER in metadata.get("finalizers", ())):
         # under Retain nothing outside needs an end, so nothing may hold back a deletion
         await api.set_finalizer(namespace, name, present=_removes(platform))
     report = await _all(view, steps)
@@ -170,8 +173,8 @@ async def _delete(view: View, remove: Removal, api: Cluster, terms: Terms) -> Ou
     metadata = view.manifest["metadata"]
     if names.FINALIZER not in metadata.get("finalizers", ()):
         return Outcome()
-    left = await remove(view) if _removes(view.platform) else ()
     waited = view.now - datetime.fromisoformat(metadata["deletionTimestamp"])
+    left = await _removed(view, remove, terms.deletion_timeout - waited) if _removes(view.platform) else ()
     if left and waited < terms.deletion_timeout:
         await api.tell(view.manifest, Notice("RemovalPending", f"not removed yet: {', '.join(left)}", "Warning"))
         return Outcome(failed=True)
@@ -181,6 +184,18 @@ async def _delete(view: View, remove: Removal, api: Cluster, terms: Terms) -> Ou
         await api.tell(view.manifest, Notice("RemovalGivenUp", message, "Warning"))
     await api.set_finalizer(metadata["namespace"], metadata["name"], present=False)
     return Outcome()
+
+
+async def _removed(view: View, remove: Removal, remaining: timedelta) -> Sequence[str]:
+    """Return what is left, in words: what is out of reach or hangs must not hold back the object for ever."""
+    seconds = max(remaining.total_seconds(), _LEAST_REMOVAL_SECONDS)
+    try:
+        async with asyncio.timeout(seconds):
+            return await remove(view)
+    except TimeoutError:
+        return (f"what the platform has outside the cluster (no answer within {seconds:.0f} s)",)
+    except OperatorError as error:
+        return (f"what the platform has outside the cluster ({error})",)
 
 
 async def _publish(
@@ -259,9 +274,24 @@ def _bare(manifest: Manifest) -> Manifest:
 
 
 def _previous(manifest: Manifest) -> PlatformStatus:
-    """Return the status that is there; one that cannot be read counts as none and is written anew."""
-    try:
-        return PlatformStatus.model_validate(manifest.get("status") or {})
-    except ValidationError:
-        _log.warning("%s: the status was not readable and is written anew", manifest["metadata"]["name"])
+    """Return what can be read of the status that is there: another version, or somebody's hand, may have written it."""
+    status = manifest.get("status")
+    if not isinstance(status, Mapping):
         return PlatformStatus()
+    readable = {key: kept for key, value in status.items() if (kept := _readable(key, value)) is not None}
+    return PlatformStatus.model_validate(readable)
+
+
+def _readable(key: str, value: Any) -> Any:
+    """Return the member, a list without the items that are not understood, None for nothing."""
+    if isinstance(value, list):
+        value = [item for item in value if _is_readable({key: [item]})]
+    return value if _is_readable({key: value}) else None
+
+
+def _is_readable(status: Manifest) -> bool:
+    try:
+        PlatformStatus.model_validate(status)
+    except ValidationError:
+        return False
+    return True

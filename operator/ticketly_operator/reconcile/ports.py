@@ -41,6 +41,9 @@ class Cluster(Protocol):
     async def apply(self, manifest: Manifest) -> Manifest:
         """Apply server-side with the one field manager, taking over fields that others changed; return the result."""
 
+    async def hand_over(self, fields: Manifest) -> None:
+        """Let another manager own these fields of an object with their present values, so that they outlast ours."""
+
     async def delete(self, manifest: Manifest) -> None:
         """Delete an object with exactly the observed uid; that it is gone already is fine."""
 

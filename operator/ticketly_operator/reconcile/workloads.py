@@ -5,6 +5,7 @@ One object that the server refuses does not stop the others; it is told and trie
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -25,7 +26,7 @@ from ticketly_operator.plan.objects import (
     Drift,
     Noop,
     Patch,
-    belongs_to,
+    may_take,
     name_of,
     plan_objects,
     plan_one,
@@ -35,6 +36,8 @@ from ticketly_operator.reconcile.platform import Report, View
 from ticketly_operator.reconcile.ports import Cluster
 
 _MAX_DRIFT_NOTICES: Final = 5
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,8 @@ class Workloads:
         platform, found = view.platform, view.blueprint
         namespace = platform.metadata.namespace
         secrets, missing = await self._secrets(view)
-        live = await self._cluster.children(namespace, platform.name)
+        children = await self._cluster.children(namespace, platform.name)
+        live: Sequence[Manifest] = [each for each in children if may_take(each, platform.name, platform.metadata.uid)]
         around = Surroundings(
             now=view.now,
             operator_namespace=self._limits.operator_namespace,
@@ -82,7 +86,7 @@ class Workloads:
         statuses = self._statuses(view, wanted, live, pods)
         sales = tuple(FlashSaleStatus(name=sale.name, until=sale.restore_at) for sale in running_sales(found, view.now))
         return Report(
-            findings=(*missing, *refused, *findings(statuses)),
+            findings=(*missing, *refused, *_put_back(drift), *findings(statuses)),
             notices=tuple(Notice("DriftReverted", str(each), "Warning") for each in drift[:_MAX_DRIFT_NOTICES]),
             services=statuses,
             flash_sales=sales,
@@ -122,6 +126,8 @@ class Workloads:
             actions += self._rollout(service, wanted, by_name)
         for action in actions:
             changed = await self._carry_out(action, view, refused)
+            if not isinstance(action, Noop):
+                _log.info("%s/%s: %s", view.platform.metadata.namespace, view.platform.name, _in_words(action))
             if isinstance(action, Delete):
                 by_name.pop(name_of(action.manifest), None)
             elif changed is not None:
@@ -130,6 +136,7 @@ class Workloads:
                     drift += action.drift
         for each in drift:
             self._drifted(each.kind, each.manager)
+            _log.warning("%s/%s: put back: %s", view.platform.metadata.namespace, view.platform.name, each)
         return tuple(by_name.values())
 
     def _is_wanted(self, action: Delete, wanted: Desired) -> bool:
@@ -152,17 +159,17 @@ class Workloads:
     def _old_jobs(
         self, service: Service, job: Manifest | None, live: dict[tuple[str, str, str], Manifest]
     ) -> list[Action]:
-        """Return deletions of earlier migrations of this service that are over."""
+        """Return deletions of earlier migrations: the one that was needed is over, so they can only be in the way."""
         if job is None:
             return []
         label = names.label_value(service.name)
         return [
-            Delete(each, "an earlier migration, done")
+            Delete(each, "an earlier migration")
             for name, each in live.items()
             if each["kind"] == "Job"
             and name != name_of(job)
             and each["metadata"]["labels"].get(names.COMPONENT_LABEL) == label
-            and job_state(each)[0] != "running"
+            and not each["metadata"].get("deletionTimestamp")
         ]
 
     async def _carry_out(self, action: Action, view: View, refused: list[Finding]) -> Manifest | None:
@@ -176,7 +183,9 @@ class Workloads:
                 case Create(manifest=manifest):
                     await self._nobody_elses(manifest, view)
                     return await self._cluster.apply(manifest)
-                case Patch(manifest=manifest):
+                case Patch(manifest=manifest, handover=handover):
+                    if handover is not None:
+                        await self._cluster.hand_over(handover)
                     return await self._cluster.apply(manifest)
         except ApplyRefusedError as error:
             refused.append(error.finding())
@@ -184,7 +193,7 @@ class Workloads:
 
     async def _nobody_elses(self, manifest: Manifest, view: View) -> None:
         standing = await self._cluster.object(manifest)
-        if standing is not None and not belongs_to(standing, view.platform.metadata.uid):
+        if standing is not None and not may_take(standing, view.platform.name, view.platform.metadata.uid):
             kind, name = manifest["kind"], manifest["metadata"]["name"]
             raise ApplyRefusedError(f"{kind} {name} exists and is not this platform's: rename or remove it")
 
@@ -201,6 +210,20 @@ class Workloads:
             own = pods_of(service, view.platform.name, pods)
             found.append(service_status(Seen(service, deployment, migration, own)))
         return tuple(found)
+
+
+def _in_words(action: Action) -> str:
+    """Return one line for the log."""
+    kind, name = action.manifest["kind"], action.manifest["metadata"]["name"]
+    return f"{type(action).__name__.lower()} {kind} {name}: {getattr(action, 'reason', '')}"
+
+
+def _put_back(drift: Sequence[Drift]) -> tuple[Finding, ...]:
+    """Say what was changed behind the platform's back; it is mended already, so nothing is degraded."""
+    if not drift:
+        return ()
+    text = f"put back: {'; '.join(str(each) for each in drift)}"
+    return (Finding(ConditionType.DEGRADED, ConditionStatus.FALSE, Reason.NOTHING_DEGRADED, text[:1024]),)
 
 
 def _migrated(current: Manifest | None, wanted: Manifest) -> bool:
