@@ -45,6 +45,7 @@ from ticketly_operator.kinds import ApiKind
 from ticketly_operator.observed import Secret
 
 _APPLY: Final = "application/apply-patch+yaml"
+_JSON_PATCH: Final = "application/json-patch+json"
 _MERGE: Final = "application/merge-patch+json"
 _PAGE: Final = 500
 _MALFORMED: Final = "failed to create typed patch object"
@@ -279,14 +280,10 @@ class KubernetesCluster:
             kinds.PLATFORM.path(namespace, name) + "/status",
             verb="patch",
             resource=f"{kinds.PLATFORM.resource}/status {name}",
-            body={
-                "apiVersion": kinds.PLATFORM.api_version,
-                "kind": kinds.PLATFORM.kind,
-                "metadata": {"name": name, "namespace": namespace},
-                "status": status,
-            },
-            content_type=_APPLY,
-            params={"fieldManager": names.FIELD_MANAGER, "force": "true"},
+            # not applied: what another version or a hand left in its lists would stay there for ever
+            body=[{"op": "add", "path": "/status", "value": status}],
+            content_type=_JSON_PATCH,
+            params={"fieldManager": names.FIELD_MANAGER},
             missing_is_none=True,
         )
         if done is not None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from ticketly_crds import names
 from ticketly_crds.spec import TicketlyPlatform
+from ticketly_crds.status import ConditionStatus, ConditionType, PlatformStatus
 from ticketly_operator.agenda import Key, Turn
 from ticketly_operator.clients.connect import ConnectRest
 from ticketly_operator.clients.kafka import Access, KafkaBrokers
@@ -78,7 +79,7 @@ class PlatformWork:
         rollout = settings.rollout
         self._cluster = cluster
         self._metrics = metrics
-        self._again_in = settings.connectors.poll_seconds
+        self._poll_seconds = settings.connectors.poll_seconds
         self._capture = Capture(
             cluster,
             clients,
@@ -119,7 +120,14 @@ class PlatformWork:
         metadata = platform["metadata"]
         if outcome.status is not None:
             self._metrics.show(metadata["namespace"], metadata["name"], outcome.status)
-        return Turn(failed=outcome.failed, paused=outcome.paused, again_in=self._again_in)
+        return Turn(failed=outcome.failed, paused=outcome.paused, again_in=self._again(outcome.status))
+
+    def _again(self, status: PlatformStatus | None) -> float | None:
+        """Say how soon to look again: nobody tells about connectors and about a Secret that arrives."""
+        if status is None or status.connectors:
+            return self._poll_seconds
+        ready = status.condition(ConditionType.READY)
+        return None if ready is not None and ready.status is ConditionStatus.TRUE else self._poll_seconds
 
     def forget(self, key: Key) -> None:
         """Drop what is remembered about a platform that is gone."""

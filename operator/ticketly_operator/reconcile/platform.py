@@ -112,7 +112,7 @@ async def reconcile_platform(
     metadata = manifest["metadata"]
     namespace, name = metadata["namespace"], metadata["name"]
     deleting = bool(metadata.get("deletionTimestamp"))
-    previous = _previous(manifest)
+    previous, readable = _previous(manifest)
     try:
         platform = parse(_bare(manifest))
         found = blueprint(platform, cluster(platform))
@@ -122,7 +122,7 @@ async def reconcile_platform(
             await api.set_finalizer(namespace, name, present=False)
             return Outcome()
         status = _advanced(previous, manifest, _unusable(error), now)
-        await _publish(manifest, status, previous, api, terms, now)
+        await _publish(manifest, status, previous if readable else None, api, terms, now)
         return Outcome(status=status)
     annotations = platform.metadata.annotations
     view = View(
@@ -143,7 +143,7 @@ async def reconcile_platform(
     for notice in report.notices:
         await api.tell(manifest, notice)
     status = _told(view, report)
-    await _publish(manifest, status, previous, api, terms, now)
+    await _publish(manifest, status, previous if readable else None, api, terms, now)
     return Outcome(failed=report.failed, paused=view.paused, status=status)
 
 
@@ -199,13 +199,13 @@ async def _removed(view: View, remove: Removal, remaining: timedelta) -> Sequenc
 
 
 async def _publish(
-    manifest: Manifest, status: PlatformStatus, previous: PlatformStatus, api: Cluster, terms: Terms, now: datetime
+    manifest: Manifest, status: PlatformStatus, there: PlatformStatus | None, api: Cluster, terms: Terms, now: datetime
 ) -> None:
-    """Write the status if it differs in essence from the one that is there, or if the lag's refresh is due."""
-    measured = previous.lag.measured_at if previous.lag else None
-    news = status.lag is not None and status.lag != previous.lag
-    refresh = news and (measured is None or now - measured >= terms.lag_refresh)
-    if refresh or "status" not in manifest or essential(status) != essential(previous):
+    """Write the status if it differs in essence from what is there (None: nothing right), or if the lag is due."""
+    known = there.lag if there is not None else None
+    news = status.lag is not None and status.lag != known
+    refresh = news and (known is None or now - known.measured_at >= terms.lag_refresh)
+    if there is None or refresh or essential(status) != essential(there):
         metadata = manifest["metadata"]
         await api.write_status(metadata["namespace"], metadata["name"], as_json(status))
 
@@ -273,13 +273,16 @@ def _bare(manifest: Manifest) -> Manifest:
     }
 
 
-def _previous(manifest: Manifest) -> PlatformStatus:
-    """Return what can be read of the status that is there: another version, or somebody's hand, may have written it."""
+def _previous(manifest: Manifest) -> tuple[PlatformStatus, bool]:
+    """Return what can be read of the status that is there, and whether that is all of it.
+
+    Another version of the operator or somebody's hand may have written it.
+    """
     status = manifest.get("status")
     if not isinstance(status, Mapping):
-        return PlatformStatus()
+        return PlatformStatus(), False
     readable = {key: kept for key, value in status.items() if (kept := _readable(key, value)) is not None}
-    return PlatformStatus.model_validate(readable)
+    return PlatformStatus.model_validate(readable), readable == status
 
 
 def _readable(key: str, value: Any) -> Any:
