@@ -148,7 +148,7 @@ async def _lead(
             pace.error_backoff_max_seconds,
         )
     )
-    work = PlatformWork(cluster, settings, metrics, _own_namespace())
+    work = PlatformWork(cluster, settings, metrics, _own_namespace(), leadership.leads)
     runner = Runner(cluster, work, agenda, proof, metrics, settings.reconcile, time.monotonic)
     kopf_stop = asyncio.Event()
 

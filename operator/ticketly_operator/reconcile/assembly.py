@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 
@@ -10,6 +11,7 @@ from ticketly_crds.spec import TicketlyPlatform
 from ticketly_crds.status import ConditionStatus, ConditionType, PlatformStatus
 from ticketly_operator.agenda import Key, Turn
 from ticketly_operator.clients.connect import ConnectRest
+from ticketly_operator.clients.fence import FencedClients
 from ticketly_operator.clients.kafka import Access, KafkaBrokers
 from ticketly_operator.clients.lag import PodMetrics
 from ticketly_operator.clients.postgres import PostgresSlots, Server
@@ -73,9 +75,16 @@ class OutsideClients:
 class PlatformWork:
     """What the runner does with a platform."""
 
-    def __init__(self, cluster: Cluster, settings: OperatorSettings, metrics: Metrics, operator_namespace: str) -> None:
-        """Put the steps together."""
-        clients = OutsideClients(settings)
+    def __init__(
+        self,
+        cluster: Cluster,
+        settings: OperatorSettings,
+        metrics: Metrics,
+        operator_namespace: str,
+        may_write: Callable[[], bool],
+    ) -> None:
+        """Put the steps together; ``may_write`` is the fence."""
+        clients = FencedClients(OutsideClients(settings), may_write)
         rollout = settings.rollout
         self._cluster = cluster
         self._metrics = metrics
