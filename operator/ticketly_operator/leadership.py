@@ -97,10 +97,13 @@ class Leadership:
         return self.leads()
 
     async def release(self) -> None:
-        """Let the successor start at once instead of waiting for the Lease to run out."""
-        if self._renewed_at is None:
+        """Let the successor start at once instead of waiting for the Lease to run out.
+
+        Nothing is tried when the Lease could not be renewed in time: it runs out anyway, and the server may be silent.
+        """
+        leading, self._renewed_at = self.leads(), None
+        if not leading:
             return
-        self._renewed_at = None
         try:
             lease = await self._read()
             if lease is not None and lease["spec"].get("holderIdentity") == self._identity:

@@ -174,3 +174,14 @@ async def test_how_long_the_lease_of_somebody_else_still_lasts_is_known():
     assert second.seconds_to_free() == 0
     assert await second.attempt()
     assert second.seconds_to_free() is None
+
+
+async def test_a_lease_that_could_not_be_renewed_is_not_released_either():
+    server, clock = LeaseServer(), Clock()
+    first = operator(server, "first", clock)
+    await first.attempt()
+    clock.now += TERMS.renew_deadline
+    writes = server.writes
+    await first.release()
+    assert server.writes == writes
+    assert server.lease["spec"]["holderIdentity"] == "first"
