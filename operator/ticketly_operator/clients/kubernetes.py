@@ -361,6 +361,7 @@ class KubernetesCluster:
             )
             self._wrote(kinds.EVENT.kind, "create")
         except OperatorError as error:
+            self._told.pop(key, None)
             _log.warning("event %s was not written: %s", notice.reason, error)
 
     def _fence(self) -> None:
