@@ -54,12 +54,17 @@ class Cluster:
             raise KubectlError(f"kubectl {' '.join(arguments)}: {done.stderr.strip()}")
         return done.stdout
 
-    def apply(self, *objects: Mapping[str, Any], manager: str = FIELD_MANAGER, kubeconfig: Path | None = None) -> None:
-        """Server-side apply. Raises KubectlError for a conflict with another manager and for an invalid object."""
+    def apply(
+        self,
+        *objects: Mapping[str, Any],
+        manager: str = FIELD_MANAGER,
+        force: bool = False,
+        kubeconfig: Path | None = None,
+    ) -> None:
+        """Server-side apply. Raises KubectlError for an invalid object, and without `force` for another manager's."""
         text = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)})
-        self.kubectl(
-            "apply", "--server-side", f"--field-manager={manager}", "-f", "-", input=text, kubeconfig=kubeconfig
-        )
+        options = ["--server-side", f"--field-manager={manager}", f"--force-conflicts={str(force).lower()}"]
+        self.kubectl("apply", *options, "-f", "-", input=text, kubeconfig=kubeconfig)
 
     def get(self, kind: str, name: str, namespace: str = "default") -> dict[str, Any] | None:
         """One object with its managed fields, None when there is none."""

@@ -35,9 +35,12 @@ class PlatformOnCluster:
         self.name = name
 
     def apply(self, *, with_secrets: bool = True, **changes: Any) -> PlatformOnCluster:
-        """The sample with `changes` (see `sample.platform`), its Secrets first. Raises KubectlError when refused."""
+        """The sample with `changes` (see `sample.platform`), its Secrets first. Raises KubectlError when refused.
+
+        Fields that `change` set go back to what is applied.
+        """
         document = sample.platform(self.name, self.namespace, **changes)
-        self.cluster.apply(*(sample.secrets(document) if with_secrets else ()), document)
+        self.cluster.apply(*(sample.secrets(document) if with_secrets else ()), document, force=True)
         return self
 
     def change(self, **changes: Any) -> None:

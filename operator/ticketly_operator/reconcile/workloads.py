@@ -126,8 +126,6 @@ class Workloads:
             actions += self._rollout(service, wanted, by_name)
         for action in actions:
             changed = await self._carry_out(action, view, refused)
-            if not isinstance(action, Noop):
-                _log.info("%s/%s: %s", view.platform.metadata.namespace, view.platform.name, _in_words(action))
             if isinstance(action, Delete):
                 by_name.pop(name_of(action.manifest), None)
             elif changed is not None:
@@ -173,23 +171,27 @@ class Workloads:
         ]
 
     async def _carry_out(self, action: Action, view: View, refused: list[Finding]) -> Manifest | None:
+        if isinstance(action, Noop):
+            return None
         try:
-            match action:
-                case Noop():
-                    return None
-                case Delete(manifest=manifest):
-                    await self._cluster.delete(manifest)
-                    return None
-                case Create(manifest=manifest):
-                    await self._nobody_elses(manifest, view)
-                    return await self._cluster.apply(manifest)
-                case Patch(manifest=manifest, handover=handover):
-                    if handover is not None:
-                        await self._cluster.hand_over(handover)
-                    return await self._cluster.apply(manifest)
+            changed = await self._write(action, view)
         except ApplyRefusedError as error:
             refused.append(error.finding())
-        return None
+            return None
+        _log.info("%s/%s: %s", view.platform.metadata.namespace, view.platform.name, _in_words(action))
+        return changed
+
+    async def _write(self, action: Create | Patch | Delete, view: View) -> Manifest | None:
+        """Return the object as it is afterwards, None when it is gone."""
+        match action:
+            case Delete(manifest=manifest):
+                await self._cluster.delete(manifest)
+                return None
+            case Create(manifest=manifest):
+                await self._nobody_elses(manifest, view)
+            case Patch(handover=handover) if handover is not None:
+                await self._cluster.hand_over(handover)
+        return await self._cluster.apply(action.manifest)
 
     async def _nobody_elses(self, manifest: Manifest, view: View) -> None:
         standing = await self._cluster.object(manifest)
@@ -212,10 +214,10 @@ class Workloads:
         return tuple(found)
 
 
-def _in_words(action: Action) -> str:
+def _in_words(action: Create | Patch | Delete) -> str:
     """Return one line for the log."""
     kind, name = action.manifest["kind"], action.manifest["metadata"]["name"]
-    return f"{type(action).__name__.lower()} {kind} {name}: {getattr(action, 'reason', '')}"
+    return f"{type(action).__name__.lower()} {kind} {name}: {action.reason}"
 
 
 def _put_back(drift: Sequence[Drift]) -> tuple[Finding, ...]:

@@ -70,7 +70,7 @@ def test_a_platform_becomes_ready_and_says_everything_about_its_present_generati
 
 
 def test_a_field_that_somebody_changed_is_put_back_and_told_with_field_and_manager(site):
-    platform = site.ready()
+    platform = site.ready(SHARED)
     wanted = image_of(platform.child("deployment", "email"))
     patch = {"spec": {"template": {"spec": {"containers": [{"name": "email", "image": "evil:1"}]}}}}
     name = f"{platform.name}-email"
@@ -78,17 +78,16 @@ def test_a_field_that_somebody_changed_is_put_back_and_told_with_field_and_manag
     site.cluster.kubectl("patch", "deployment", name, *options)
     eventually(lambda: image_of(platform.child("deployment", "email")) == wanted, "the image is put back")
     sentence = f"Deployment {name}: mallory changed spec.template.spec.containers[email].image: evil:1 -> {wanted}"
-    assert eventually(lambda: platform.events("DriftReverted"), "an event") == [sentence]
+    eventually(lambda: sentence in platform.events("DriftReverted"), "an event")
     metrics = site.operator.metrics()
     assert metrics['ticketly_operator_drift_total{kind="Deployment",manager="mallory"}'] == 1
-    degraded = eventually(lambda: platform.condition("Degraded").get("message"), "the condition's message")
-    assert degraded == f"put back: {sentence}"
+    eventually(lambda: platform.condition("Degraded").get("message") == f"put back: {sentence}", "the message")
     assert platform.condition("Degraded")["status"] == "False"
     assert sentence in site.log()
 
 
 def test_what_others_add_to_managed_objects_stays(site):
-    platform = site.ready()
+    platform = site.ready(SHARED)
     name, namespace = f"{platform.name}-email", f"--namespace={site.namespace}"
     site.cluster.kubectl("annotate", "deployment", name, namespace, "example.com/owner=mallory")
     site.cluster.kubectl("label", "service", name, namespace, "example.com/tier=gold")
@@ -102,7 +101,7 @@ def test_what_others_add_to_managed_objects_stays(site):
 
 
 def test_another_controller_that_takes_a_field_by_force_is_overruled_and_named(site):
-    platform = site.ready()
+    platform = site.ready(SHARED)
     name = f"{platform.name}-order"
     other = {
         "apiVersion": "autoscaling/v2",
@@ -112,8 +111,8 @@ def test_another_controller_that_takes_a_field_by_force_is_overruled_and_named(s
     }
     options = ["apply", "--server-side", "--force-conflicts", "--field-manager=greedy", "-f", "-"]
     site.cluster.kubectl(*options, input=json.dumps(other))
-    told = eventually(lambda: platform.events("DriftReverted"), "an event")
-    assert told == [f"HorizontalPodAutoscaler {name}: greedy changed spec.maxReplicas: 99 -> 15"]
+    sentence = f"HorizontalPodAutoscaler {name}: greedy changed spec.maxReplicas: 99 -> 15"
+    eventually(lambda: sentence in platform.events("DriftReverted"), "an event")
     assert platform.child("hpa", "order")["spec"]["maxReplicas"] == 15
 
 
@@ -135,7 +134,7 @@ def test_a_managed_object_that_was_deleted_comes_back(site, kind, part):
 
 
 def test_while_paused_nothing_is_changed_and_changes_catch_up_afterwards(site):
-    platform = site.ready()
+    platform = site.ready(SHARED)
     platform.annotate(pause="true")
     eventually(lambda: platform.status().get("paused"), "the pause is echoed")
     platform.until("Paused", "PausedByAnnotation")
@@ -157,7 +156,7 @@ def test_while_paused_nothing_is_changed_and_changes_catch_up_afterwards(site):
 
 
 def test_a_restart_token_rolls_every_pod_once_and_is_echoed(site):
-    platform = site.ready()
+    platform = site.ready(SHARED)
     old = {pod["metadata"]["uid"] for pod in site.cluster.list("pods", site.namespace, labels_of(platform))}
     platform.annotate(restart="monday")
     eventually(lambda: platform.status().get("restartToken") == "monday", "the token is echoed")
@@ -212,7 +211,7 @@ def test_a_description_that_only_the_operator_can_refuse_is_told_and_what_runs_g
     platform = site.ready()
     generation = platform.child("deployment", "order")["metadata"]["generation"]
     platform.change(version="9.9.9", mongo=None)
-    assert platform.until("Ready", "IncompleteSpec")["message"] == "a cluster needs: mongo"
+    assert platform.until("Ready", "IncompleteSpec")["message"] == "a cluster needs: spec.mongo"
     assert platform.child("deployment", "order")["metadata"]["generation"] == generation
     assert platform.child("deployment", "order")["status"]["readyReplicas"] == 1
     platform.change(version="0.1.0", mongo={"uriSecretRef": {"name": "ticketly-mongo"}})
