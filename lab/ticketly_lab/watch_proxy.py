@@ -20,6 +20,7 @@ from ticketly_lab.cluster import Cluster
 
 _WATCH = b"watch=true"
 _CHUNK = 65_536
+_CLOSING_SECONDS = 0.1
 
 
 class WatchProxy:
@@ -37,6 +38,7 @@ class WatchProxy:
         self._flowing = asyncio.Event()
         self._flowing.set()
         self._stop = asyncio.Event()
+        self._connections: set[asyncio.Task[None]] = set()
         self.watches = 0
         """How many watches were asked for."""
 
@@ -66,26 +68,41 @@ class WatchProxy:
             runner.run(self._serve())
 
     async def _serve(self) -> None:
-        """Connections that are open at the end are cut by the end of the loop."""
-        async with await asyncio.start_server(self._connection, sock=self._listener):
+        async with await asyncio.start_server(self._accepted, sock=self._listener) as server:
             await self._stop.wait()
+            server.close()
+            for connection in self._connections:
+                connection.cancel()
+            await asyncio.gather(*self._connections, return_exceptions=True)
+            # transports close their sockets a turn of the loop later
+            await asyncio.sleep(_CLOSING_SECONDS)
+
+    async def _accepted(self, from_client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+        connection = asyncio.create_task(self._connection(from_client, to_client))
+        self._connections.add(connection)
+        connection.add_done_callback(self._connections.discard)
 
     async def _connection(self, from_client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
         """Carry one connection until either side ends it."""
         watching = asyncio.Event()
-        with contextlib.suppress(OSError):
+        ends = [to_client]
+        halves: list[asyncio.Task[None]] = []
+        try:
             from_server, to_server = await asyncio.open_connection(*self._server, ssl=self._trust)
-            halves = (
-                asyncio.create_task(self._ask(from_client, to_server, watching)),
-                asyncio.create_task(self._deliver(from_server, to_client, watching)),
-            )
-            try:
-                await asyncio.wait(halves, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for half in halves:
-                    half.cancel()
-                to_server.close()
-        to_client.close()
+            ends.append(to_server)
+            halves.append(asyncio.create_task(self._ask(from_client, to_server, watching)))
+            halves.append(asyncio.create_task(self._deliver(from_server, to_client, watching)))
+            await asyncio.wait(halves, return_when=asyncio.FIRST_COMPLETED)
+        except OSError:
+            # the API server is not there: its client finds the connection closed
+            return
+        finally:
+            # first what needs no waiting, for the end of everything may come in the middle of this
+            for end in ends:
+                end.transport.abort()
+            for half in halves:
+                half.cancel()
+            await asyncio.gather(*halves, return_exceptions=True)
 
     async def _ask(self, client: asyncio.StreamReader, server: asyncio.StreamWriter, watching: asyncio.Event) -> None:
         with contextlib.suppress(OSError):

@@ -20,7 +20,7 @@ SHORT = {
     "reconcile_error_backoff_max_seconds": 4,
     "connectors_poll_seconds": 2,
     "rollout_deadline_seconds": 8,
-    "rollout_migration_deadline_seconds": 60,
+    "rollout_migration_deadline_seconds": 240,
     "lease_duration_seconds": 6,
     "lease_renew_deadline_seconds": 4,
     "lease_retry_seconds": 1,

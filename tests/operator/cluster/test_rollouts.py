@@ -17,13 +17,36 @@ def overriding(service, image):
     return {"images": {"overrides": {service: image}}}
 
 
+TROUBLES = {
+    "never": ("email", "shop/never-ready:2"),
+    "crash": ("email", "shop/crashes:2"),
+    "fails": ("order", "shop/fails:2"),
+    "hangs": ("eventCommand", "shop/never-ready:2"),
+}
+
+
+@pytest.fixture(scope="module")
+def troubled(site):
+    """Platforms that were ready and then got a bad image, by kind of trouble: they wait for deadlines together."""
+    found = {name: site.applied(name) for name in TROUBLES}
+    site.passing.clear()
+    for platform in found.values():
+        platform.until_ready()
+    before = {name: platform.child("deployment", "order") for name, platform in found.items()}
+    for name, (service, image) in TROUBLES.items():
+        found[name].change(**overriding(service, image))
+    yield {name: (platform, before[name]) for name, platform in found.items()}
+    for platform in found.values():
+        platform.delete("--wait=false")
+
+
 @pytest.mark.parametrize(
-    ("image", "words"),
-    [("shop/never-ready:2", "ImagePullBackOff: Back-off pulling image"), ("shop/crashes:2", "CrashLoopBackOff")],
+    ("trouble", "words"), [("never", "ImagePullBackOff: Back-off pulling image"), ("crash", "CrashLoopBackOff")]
 )
-def test_pods_that_never_become_ready_are_told_in_their_own_words_until_the_image_is_corrected(site, image, words):
-    platform = site.ready()
-    platform.change(**overriding("email", image))
+def test_pods_that_never_become_ready_are_told_in_their_own_words_until_the_image_is_corrected(
+    troubled, trouble, words
+):
+    platform, _ = troubled[trouble]
     told = platform.until("Progressing", "DeadlineExceeded")
     assert told["status"] == "True"
     assert words in told["message"]
@@ -31,7 +54,7 @@ def test_pods_that_never_become_ready_are_told_in_their_own_words_until_the_imag
     assert platform.condition("Degraded")["reason"] == "ServicesDegraded"
     assert platform.condition("Ready")["reason"] == "ServicesNotReady"
     service = platform.service("email")
-    assert (service["phase"], service["image"]) == ("Stuck", image)
+    assert (service["phase"], service["image"]) == ("Stuck", TROUBLES[trouble][1])
     assert words in service["message"]
     # the old pod is still there and ready
     assert service["readyReplicas"] == 1
@@ -43,10 +66,8 @@ def test_pods_that_never_become_ready_are_told_in_their_own_words_until_the_imag
     assert platform.condition("Degraded")["message"] == ""
 
 
-def test_a_migration_that_fails_leaves_the_old_version_serving(site):
-    platform = site.ready()
-    before = platform.child("deployment", "order")
-    platform.change(**overriding("order", "shop/fails:2"))
+def test_a_migration_that_fails_leaves_the_old_version_serving(site, troubled):
+    platform, before = troubled["fails"]
     told = platform.until("Degraded", "MigrationFailed")
     assert told["message"].startswith(f"order: migration {platform.name}-order-migrate-")
     assert "BackoffLimitExceeded" in told["message"]
@@ -58,25 +79,31 @@ def test_a_migration_that_fails_leaves_the_old_version_serving(site):
     platform.change(**overriding("order", "shop/order:3"))
     platform.until_ready()
     assert image_of(platform.child("deployment", "order")) == "shop/order:3"
-    selector = f"app.kubernetes.io/instance={platform.name},app.kubernetes.io/component=order"
-    eventually(lambda: len(site.cluster.list("jobs", site.namespace, selector)) == 1, "only the last migration is kept")
+    (job,) = only_migration(site, platform, "order")
+    assert image_of(job) == "shop/order:3"
 
 
-def test_a_migration_that_hangs_is_told_in_its_pod_s_words_and_replaced_by_the_corrected_one(site):
-    platform = site.ready()
-    platform.change(**overriding("eventCommand", "shop/never-ready:2"))
+def test_a_migration_that_hangs_is_told_in_its_pod_s_words_and_replaced_by_the_corrected_one(site, troubled):
+    platform, _ = troubled["hangs"]
     told = platform.until("Ready", "MigrationPending")
     assert "event-command 1/1" in told["message"]
     eventually(lambda: "ImagePullBackOff" in platform.service("event-command")["message"], "the pod's words")
     assert platform.condition("Progressing")["reason"] == "Migrating"
     platform.change(**overriding("eventCommand", "shop/event-command:3"))
     platform.until_ready()
-    selector = f"app.kubernetes.io/instance={platform.name},app.kubernetes.io/component=event-command"
-    (job,) = eventually(
-        lambda: len(found := site.cluster.list("jobs", site.namespace, selector)) == 1 and found,
-        "the migration that hung goes",
-    )
+    (job,) = only_migration(site, platform, "event-command")
     assert image_of(job) == "shop/event-command:3"
+
+
+def only_migration(site, platform, service):
+    """The Jobs of a service once there is one."""
+    selector = f"app.kubernetes.io/instance={platform.name},app.kubernetes.io/component={service}"
+
+    def look():
+        found = site.cluster.list("jobs", site.namespace, selector)
+        return found if len(found) == 1 else []
+
+    return eventually(look, "only the last migration is kept")
 
 
 def test_a_platform_edited_in_the_middle_of_a_roll_out_ends_at_the_last_edit(site):
