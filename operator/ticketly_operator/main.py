@@ -103,6 +103,7 @@ async def _run(settings: OperatorSettings) -> int:
             if not await _until_leading(leadership, stop, settings.lease.retry_seconds):
                 return EXIT_STOPPED
             _log.info("leading")
+            proof.begin(time.monotonic())
             try:
                 return await _lead(settings, server, leadership, proof, metrics, stop)
             finally:

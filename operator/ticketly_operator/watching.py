@@ -21,6 +21,10 @@ class WatchProof:
         self._proven_at = now
         self._delivered: dict[Key, str] = {}
 
+    def begin(self, now: float) -> None:
+        """Watching starts now: a process that waited for hours to lead has had nothing to prove until then."""
+        self._proven_at = now
+
     def delivered(self, key: Key, version: str, now: float) -> None:
         """The watch told about an object."""
         self._delivered[key] = version

@@ -35,3 +35,10 @@ def test_a_deleted_object_is_not_overdue_and_one_that_comes_back_is():
     proof.listed({}, 30)
     proof.listed({A: "1"}, 60)
     assert proof.age(60) == 30
+
+
+def test_a_process_that_waited_long_to_lead_starts_proven():
+    proof = WatchProof(0)
+    assert proof.age(3600) == 3600
+    proof.begin(3600)
+    assert proof.age(3601) == 1
