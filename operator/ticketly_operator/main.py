@@ -68,9 +68,7 @@ def main() -> int:
 
 async def _run(settings: OperatorSettings) -> int:
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    _stop_on_signals(stop)
     metrics = Metrics()
     identity = f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}"
     async with ApiServer() as server:
@@ -108,6 +106,12 @@ async def _run(settings: OperatorSettings) -> int:
                 return await _lead(settings, server, leadership, proof, metrics, stop)
             finally:
                 await leadership.release()
+
+
+def _stop_on_signals(stop: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
 
 
 async def _until_leading(leadership: Leadership, stop: asyncio.Event, retry_seconds: float) -> bool:
@@ -163,9 +167,10 @@ async def _lead(
         asyncio.create_task(runner.run(), name="runner"): EXIT_UNREACHABLE,
         asyncio.create_task(stop.wait(), name="stop"): EXIT_STOPPED,
     }
-    watching = asyncio.create_task(_watch(settings, delivered, runner.wake, kopf_stop), name="watching")
-    # kopf puts its own handlers in place of ours and ends without an error when it was told to stop
-    tasks[watching] = EXIT_STOPPED
+    watch = _watch(settings, delivered, runner.wake, kopf_stop, lambda: _stop_on_signals(stop))
+    watching = asyncio.create_task(watch, name="watching")
+    # nobody but us tells it to stop, so it can only have failed
+    tasks[watching] = EXIT_UNREACHABLE
     done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     ended = next(iter(done))
     code = tasks[ended]
@@ -197,8 +202,12 @@ async def _watch(
     delivered: Callable[[str, str, str], None],
     wake: Callable[[tuple[str, str]], None],
     stop: asyncio.Event,
+    started: Callable[[], None],
 ) -> None:
-    """Run kopf until it is told to stop; every event wakes the platform it belongs to."""
+    """Run kopf until it is told to stop; every event wakes the platform it belongs to.
+
+    ``started`` is called when kopf has put its own handlers of signals in place.
+    """
     registry = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=registry)
@@ -217,7 +226,8 @@ async def _watch(
     for kind in kinds.MANAGED:
         kopf.on.event(kind.group, kind.version, kind.plural, registry=registry)(child_changed)
 
-    await kopf.operator(
+    before = asyncio.all_tasks()
+    tasks = await kopf.spawn_tasks(
         registry=registry,
         settings=_kopf_settings(settings),
         standalone=True,
@@ -225,6 +235,9 @@ async def _watch(
         namespaces=[settings.scope.namespace] if settings.scope.namespace else [],
         stop_flag=stop,
     )
+    # with its own handlers kopf would end first, for seconds in which we go on writing and keep the Lease
+    started()
+    await kopf.run_tasks(tasks, ignored=before)
 
 
 def _kopf_settings(settings: OperatorSettings) -> kopf.OperatorSettings:

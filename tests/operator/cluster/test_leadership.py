@@ -79,6 +79,8 @@ def test_a_leader_that_is_told_to_stop_hands_over_at_once(new_site):
     second = site.new_operator(lease_duration_seconds=500, lease_renew_deadline_seconds=400)
     second.start()
     assert first.stop() == 0
+    # our work ends first, not kopf's
+    assert "stopping: stop ended" in first.log()
     second.wait_until_leading(60)
     site.ready()
     assert second.stop() == 0
