@@ -1,0 +1,33 @@
+"""The programs that packages are checked with."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+
+import pytest
+
+from ticketly_lab import tools
+
+Helm = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Build Helm before the first test: the minutes it takes once must not count as a test's."""
+    wanted = any("helm" in getattr(item, "fixturenames", ()) for item in session.items)
+    if wanted and not session.config.option.collectonly:
+        tools.prepare(["helm"])
+
+
+@pytest.fixture(scope="session")
+def helm(tmp_path_factory: pytest.TempPathFactory) -> Helm:
+    """Run the real Helm with folders of its own; the result is returned whatever it is."""
+    program = tools.prepare(["helm"])["helm"]
+    home = tmp_path_factory.mktemp("helm")
+    environment = {"HOME": str(home), "PATH": "", "HELM_CACHE_HOME": str(home / "cache")}
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [str(program), *arguments]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+
+    return run
