@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import os
 import signal
@@ -19,7 +20,7 @@ import socket
 import sys
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -46,6 +47,7 @@ EXIT_LEASE_LOST: Final = 5
 """The Lease could not be renewed: somebody else leads, or the API server is out of reach."""
 
 _FREE_MARGIN_SECONDS: Final = 0.05
+_LONGEST_BACKOFF_SECONDS: Final = 30.0
 _SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 _log = logging.getLogger("ticketly_operator")
@@ -161,11 +163,13 @@ async def _lead(
         proof.delivered((namespace, name), version, time.monotonic())
         runner.wake((namespace, name))
 
+    trial = work.watches.keep_trying(settings.watch.server_timeout_seconds, pace.interval_seconds)
     # kopf cancels whatever was started after it when it ends, so the others are started before it
     tasks = {
         asyncio.create_task(_keep_leading(leadership, settings.lease.retry_seconds), name="lease"): EXIT_LEASE_LOST,
         asyncio.create_task(runner.run(), name="runner"): EXIT_UNREACHABLE,
         asyncio.create_task(stop.wait(), name="stop"): EXIT_STOPPED,
+        asyncio.create_task(trial, name="trial of watches"): EXIT_UNREACHABLE,
     }
     watch = _watch(settings, delivered, runner.wake, kopf_stop, lambda: _stop_on_signals(stop))
     watching = asyncio.create_task(watch, name="watching")
@@ -188,6 +192,14 @@ async def _lead(
     kopf_stop.set()
     await asyncio.gather(watching, return_exceptions=True)
     return code
+
+
+class _Backoffs:
+    """Seconds between kopf's attempts at a request: growing, and without an end."""
+
+    def __iter__(self) -> Iterator[float]:
+        """Start anew for each request."""
+        return itertools.chain((1.0, 1.0, 2.0, 3.0, 5.0, 8.0, 13.0, 21.0), itertools.repeat(_LONGEST_BACKOFF_SECONDS))
 
 
 async def _keep_leading(leadership: Leadership, retry_seconds: float) -> None:
@@ -248,6 +260,8 @@ def _kopf_settings(settings: OperatorSettings) -> kopf.OperatorSettings:
     chosen.watching.server_timeout = settings.watch.server_timeout_seconds
     chosen.watching.client_timeout = settings.watch.server_timeout_seconds + 30
     chosen.watching.connect_timeout = 15
+    # a watch that is forbidden is tried again for ever: ending the process would not give the permission back
+    chosen.networking.error_backoffs = _Backoffs()
     chosen.watching.inactivity_timeout = settings.watch.inactivity_timeout_seconds
     for kind in kinds.MANAGED:
         # filtered by the server: other people's objects would only cost memory here

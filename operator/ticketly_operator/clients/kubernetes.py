@@ -50,6 +50,7 @@ _MERGE: Final = "application/merge-patch+json"
 _PAGE: Final = 500
 _MALFORMED: Final = "failed to create typed patch object"
 """The API server answers 500 to an apply of a wrong type or an unknown field, which no repetition will mend."""
+_TRIED_SELECTOR: Final = "ticketly.io/selects=nothing"
 _NOTICE_AGAIN_SECONDS: Final = 3600.0
 _SERVED_AGAIN_SECONDS: Final = 60.0
 _MAX_REMEMBERED_NOTICES: Final = 10_000
@@ -223,6 +224,16 @@ class KubernetesCluster:
         known = frozenset(kind.qualified for kind in kinds.OPTIONAL if kind.qualified in served)
         self._served = self._monotonic(), known
         return known
+
+    async def forbidden_watches(self) -> Sequence[ForbiddenError]:
+        """Try every watch the operator relies on for a second, without events; return the refusals."""
+        params = {"watch": "true", "timeoutSeconds": "1", "labelSelector": _TRIED_SELECTOR}
+        tries = [
+            self._server.request("GET", kind.path(self._scope), verb="watch", resource=kind.resource, params=params)
+            for kind in (kinds.PLATFORM, *kinds.MANAGED)
+        ]
+        answers = await asyncio.gather(*tries, return_exceptions=True)
+        return [answer for answer in answers if isinstance(answer, ForbiddenError)]
 
     async def apply(self, manifest: Manifest) -> Manifest:
         """Apply server-side; fields that others changed are taken back."""

@@ -25,6 +25,7 @@ from ticketly_operator.reconcile.lag import LagProbe
 from ticketly_operator.reconcile.platform import Step, Terms, reconcile_platform
 from ticketly_operator.reconcile.ports import Brokers, Cluster, Connect, Databases
 from ticketly_operator.reconcile.removal import CaptureRemoval
+from ticketly_operator.reconcile.watches import Watches
 from ticketly_operator.reconcile.workloads import Limits, Workloads
 from ticketly_operator.settings import OperatorSettings
 
@@ -115,7 +116,8 @@ class PlatformWork:
             ),
             timedelta(seconds=settings.status.lag_window_seconds),
         )
-        self._steps: tuple[Step, ...] = (workloads, self._capture, self._lag)
+        self.watches = Watches(cluster)
+        self._steps: tuple[Step, ...] = (self.watches, workloads, self._capture, self._lag)
         self._remove = CaptureRemoval(cluster, clients)
         self._terms = Terms(
             lag_refresh=timedelta(minutes=settings.status.lag_refresh_minutes),

@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol
 
 from ticketly_crds.blueprint import Topic
 from ticketly_operator.desired.model import Manifest
+from ticketly_operator.errors import ForbiddenError
 from ticketly_operator.findings import Notice
 from ticketly_operator.observed import LagReading, Secret, SeenConnector, SeenSlot, SeenTopic
 
@@ -37,6 +38,9 @@ class Cluster(Protocol):
 
     async def optional_kinds(self) -> frozenset[str]:
         """Return which optional kinds are served, as ``Kind.group``."""
+
+    async def forbidden_watches(self) -> Sequence[ForbiddenError]:
+        """Return what the API server said about each watch that the operator may not keep."""
 
     async def apply(self, manifest: Manifest) -> Manifest:
         """Apply server-side with the one field manager, taking over fields that others changed; return the result."""
