@@ -21,6 +21,8 @@ WORKDIR /src
 COPY scripts/uv.txt scripts/
 RUN ["pip", "install", "--no-cache-dir", "--disable-pip-version-check", "--require-hashes", "--requirement", "scripts/uv.txt"]
 COPY . .
+# a new volume takes its owner from the folder it covers
+RUN ["mkdir", "/uploads"]
 
 # --- what everything runs on ------------------------------------------------------------------------------------------
 
@@ -61,6 +63,7 @@ FROM runtime AS event-command
 LABEL org.opencontainers.image.title="ticketly-event-command" \
       org.opencontainers.image.description="Write side: organizations, events, sessions, layouts"
 COPY --from=build-event-command /opt/ticketly /opt/ticketly
+COPY --from=build --chown=65532:65532 /uploads /var/lib/ticketly/uploads
 EXPOSE 8081 9081
 ENTRYPOINT ["python", "-m", "ticketly_event_command"]
 

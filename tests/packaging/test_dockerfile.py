@@ -132,7 +132,7 @@ def test_an_image_runs_its_module_as_the_user_that_pods_have(target):
     (label,) = stage.all("LABEL")
     assert label.pairs()["org.opencontainers.image.description"] == metadata.metadata(f"ticketly-{target}")["Summary"]
     environment = read.environment(target)
-    (copied,) = stage.all("COPY")
+    copied = stage.all("COPY")[0]
     folder = copied.text.split()[-1]
     assert environment["PATH"].split(":")[0] == f"{folder}/bin"
     assert environment["PYTHONDONTWRITEBYTECODE"] == "1"

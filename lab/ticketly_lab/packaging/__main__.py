@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from ticketly_lab.packaging.artefacts import CHART, GUIDE, artefacts
+from ticketly_lab.packaging.artefacts import CHART, COMPOSE, GUIDE, artefacts
 
 ROOT = Path(__file__).resolve().parents[3]
 """Of the checkout: nothing of this is installed."""
@@ -27,7 +27,10 @@ def definition() -> Mapping[str, Any]:
 def differing(root: Path = ROOT) -> dict[str, str]:
     """What would be written over something else, and as empty text what should not be there, by path."""
     wanted = artefacts(definition(), (root / GUIDE).read_text(encoding="utf-8"))
-    there = {path.relative_to(root).as_posix() for path in (root / CHART).rglob("*") if path.is_file()}
+    folders = (CHART, COMPOSE)
+    there = {
+        path.relative_to(root).as_posix() for each in folders for path in (root / each).rglob("*") if path.is_file()
+    }
     found = dict.fromkeys(sorted(there - wanted.keys()), "")
     for path, text in wanted.items():
         file = root / path

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ticketly_lab.packaging import chart, permissions
+from ticketly_lab.packaging import chart, compose, permissions
 from ticketly_lab.packaging.documents import documents
 from ticketly_operator.desired.installation import Installation, manifests
 
 PLAIN = "operator/install/ticketly-operator.yaml"
 CHART = "operator/chart"
+COMPOSE = "compose"
 GUIDE = "docs/install.md"
 _BEGIN = "<!-- permissions: written by python -m ticketly_lab.packaging -->\n"
 _END = "<!-- end of permissions -->\n"
@@ -28,6 +29,7 @@ def artefacts(definition: Mapping[str, Any], guide: str) -> dict[str, str]:
     return {
         PLAIN: _HEAD + documents([definition, *manifests(Installation())]),
         **{f"{CHART}/{path}": text for path, text in chart.files(definition).items()},
+        **compose.files(),
         GUIDE: _with_table(guide),
     }
 
