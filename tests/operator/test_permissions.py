@@ -12,12 +12,14 @@ import pytest
 import yaml
 from aiohttp import web
 
+from ticketly_crds.status import ConditionType, Reason
 from ticketly_operator import kinds
 from ticketly_operator.clients.kubernetes import ApiServer, KubernetesCluster
 from ticketly_operator.desired import permissions
 from ticketly_operator.desired.installation import Installation, manifests
 from ticketly_operator.findings import Notice
 from ticketly_operator.leadership import Leadership, Terms
+from ticketly_operator.reconcile.watches import Watches
 
 ROOT = Path(__file__).resolve().parents[2]
 SCOPES = [Installation(), Installation(watch_namespace="shop")]
@@ -104,6 +106,7 @@ class Recorder:
     def __init__(self) -> None:
         self.asked: set[tuple[str, str]] = set()
         self.lease = True
+        self.refused: set[tuple[str, str]] = set()
 
     async def answer(self, request: web.Request) -> web.Response:
         parts = [unquote(part) for part in request.path.strip("/").split("/")]
@@ -117,7 +120,10 @@ class Recorder:
         one = {"GET": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
         verb = one[request.method] if name else {"GET": "list", "POST": "create"}[request.method]
         verb = "watch" if "watch" in request.query else verb
-        self.asked.add((verb, _named(f"{plural}/{subresource}" if subresource else plural, group)))
+        asked = (verb, _named(f"{plural}/{subresource}" if subresource else plural, group))
+        self.asked.add(asked)
+        if asked in self.refused:
+            return web.json_response({"message": f'cannot {verb} resource "{plural}"'}, status=403)
         if verb == "list":
             return web.json_response({"items": [], "metadata": {}})
         if plural == "leases" and verb == "get" and not self.lease:
@@ -149,16 +155,42 @@ async def recorder(tmp_path, monkeypatch) -> AsyncIterator[Recorder]:
     await runner.cleanup()
 
 
-async def test_every_call_of_the_client_is_granted_under_the_name_that_http_gives_it_and_nothing_more_is(recorder):
-    """The client says itself which verb and resource a call is; a wrong word there would check the wrong grant."""
-
+def client(server):
     def count(_kind: str, _verb: str) -> None:
         return None
 
+    return KubernetesCluster(
+        server, scope="", may_write=lambda: True, wrote=count, monotonic=lambda: 1e6, reporter="it"
+    )
+
+
+async def test_a_watch_that_is_forbidden_is_a_finding_until_it_is_allowed(recorder):
     async with ApiServer() as server:
-        cluster = KubernetesCluster(
-            server, scope="", may_write=lambda: True, wrote=count, monotonic=lambda: 1e6, reporter="it"
-        )
+        watches = Watches(client(server))
+        recorder.refused = {("watch", "jobs.batch"), ("watch", kinds.PLATFORM.resource)}
+        trying = asyncio.create_task(watches.keep_trying(well_seconds=0.01, ill_seconds=0.01))
+
+        async def findings(wanted):
+            async with asyncio.timeout(20):
+                while len(found := (await watches(None)).findings) != wanted:
+                    await asyncio.sleep(0.01)
+            return found
+
+        try:
+            told = await findings(2)
+            assert all((each.condition, each.reason) == (ConditionType.DEGRADED, Reason.APPLY_REFUSED) for each in told)
+            assert any('may not watch jobs.batch: cannot watch resource "jobs"' in each.message for each in told)
+            recorder.refused = set()
+            assert await findings(0) == ()
+        finally:
+            trying.cancel()
+
+
+async def test_every_call_of_the_client_is_granted_under_the_name_that_http_gives_it_and_nothing_more_is(recorder):
+    """The client says itself which verb and resource a call is; a wrong word there would check the wrong grant."""
+
+    async with ApiServer() as server:
+        cluster = client(server)
         await cluster.platforms()
         platform = await cluster.platform("shop", "it")
         await cluster.children("shop", "it")

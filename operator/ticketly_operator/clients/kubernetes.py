@@ -227,13 +227,20 @@ class KubernetesCluster:
 
     async def forbidden_watches(self) -> Sequence[ForbiddenError]:
         """Try every watch the operator relies on for a second, without events; return the refusals."""
+        tried = await asyncio.gather(*(self._refusal(kind) for kind in (kinds.PLATFORM, *kinds.MANAGED)))
+        return [refusal for refusal in tried if refusal is not None]
+
+    async def _refusal(self, kind: ApiKind) -> ForbiddenError | None:
         params = {"watch": "true", "timeoutSeconds": "1", "labelSelector": _TRIED_SELECTOR}
-        tries = [
-            self._server.request("GET", kind.path(self._scope), verb="watch", resource=kind.resource, params=params)
-            for kind in (kinds.PLATFORM, *kinds.MANAGED)
-        ]
-        answers = await asyncio.gather(*tries, return_exceptions=True)
-        return [answer for answer in answers if isinstance(answer, ForbiddenError)]
+        try:
+            await self._server.request(
+                "GET", kind.path(self._scope), verb="watch", resource=kind.resource, params=params
+            )
+        except ForbiddenError as error:
+            return error
+        except OperatorError as error:
+            _log.debug("the watch of %s was not tried: %s", kind.resource, error)
+        return None
 
     async def apply(self, manifest: Manifest) -> Manifest:
         """Apply server-side; fields that others changed are taken back."""
