@@ -30,7 +30,6 @@ PORT: Final = 8080
 TOKEN_SECONDS: Final = 3600
 """Life of the pod's token; the kubelet replaces it in time and the operator reads it again."""
 
-_DNS_PORT: Final = 53
 _API_SERVER_PORTS: Final = (443, 6443)
 _STORE_PORTS: Final = (5432, 8083, 9092, 9093, 9094)
 _ACCOUNT_FOLDER: Final = "/var/run/secrets/kubernetes.io/serviceaccount"
@@ -136,14 +135,13 @@ def _manifest(api_version: str, kind: str, name: str, namespace: str, body: dict
 
 def _namespace(installation: Installation) -> Manifest:
     made = _manifest("v1", "Namespace", installation.namespace, "", {})
-    for mode in ("enforce", "audit", "warn"):
-        made["metadata"]["labels"][f"pod-security.kubernetes.io/{mode}"] = "restricted"
+    levels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
+    made["metadata"]["labels"].update(levels)
     return made
 
 
 def _account(installation: Installation) -> Manifest:
-    body = {"automountServiceAccountToken": False}
-    return _manifest("v1", "ServiceAccount", NAME, installation.namespace, body)
+    return _manifest("v1", "ServiceAccount", NAME, installation.namespace, {"automountServiceAccountToken": False})
 
 
 def _access(installation: Installation) -> tuple[Manifest, Manifest]:
@@ -189,7 +187,7 @@ def _network_policy(installation: Installation) -> Manifest:
             }
         ],
         "egress": [
-            {"ports": [{"port": _DNS_PORT, "protocol": protocol} for protocol in ("UDP", "TCP")]},
+            {"ports": [{"port": 53, "protocol": protocol} for protocol in ("UDP", "TCP")]},
             {"ports": [{"port": port, "protocol": "TCP"} for port in installation.egress_ports]},
         ],
     }
