@@ -106,7 +106,12 @@ def test_the_version_is_that_of_the_package():
 @pytest.mark.parametrize(
     ("fields", "told"),
     [
-        ({"namespace": ""}, "namespace: must not be empty"),
+        ({"namespace": ""}, "namespace: '' is not a name"),
+        ({"namespace": "Bad_Name"}, "namespace: 'Bad_Name' is not a name"),
+        ({"watch_namespace": "a" * 64}, "watch_namespace: 'aaa"),
+        ({"egress_ports": ()}, "egress_ports: must not be empty"),
+        ({"egress_ports": (443, 70000)}, "egress_ports: 70000 is not a port"),
+        ({"replicas": 0, "log_level": "loud"}, "replicas: .*; log_level: "),
         ({"image": ""}, "image: must not be empty"),
         ({"replicas": 0}, "replicas: must be >= 1, is 0"),
         ({"pull_policy": "Sometimes"}, "pull_policy: must be Always, IfNotPresent or Never"),

@@ -19,8 +19,8 @@ from ticketly_lab.packaging.documents import document, documents
 from ticketly_operator.desired.installation import NAME, SETTINGS_PREFIX, VERSION, Installation, manifests
 from ticketly_operator.desired.model import Manifest
 
-_NAMESPACE = "HELM-NAMESPACE"
-_WATCHED = "HELM-WATCHED"
+_NAMESPACE = "helm-release-namespace"
+_WATCHED = "helm-watched-namespace"
 _HEAD = "{{- /* Written by python -m ticketly_lab.packaging from the installation; this file is not the source. */}}\n"
 
 _EXPRESSIONS = {

@@ -8,91 +8,21 @@ Pure.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ticketly_crds import names
-from ticketly_crds.blueprint import CONTRACT_PORTS
 from ticketly_operator.desired import permissions
+from ticketly_operator.desired.installation_options import NAME, PORT, SETTINGS_PREFIX, VERSION, Installation
 from ticketly_operator.desired.model import Manifest
 from ticketly_operator.desired.pods import USER_ID
 from ticketly_operator.desired.policies import METRICS_LABEL
 
-NAME: Final = "ticketly-operator"
-"""Of every object of the installation."""
-
-VERSION: Final = "0.1.0"
-SETTINGS_PREFIX: Final = "TICKETLY_OPERATOR_"
-PORT: Final = 8080
-"""Probes and metrics."""
+__all__ = ["NAME", "PORT", "SETTINGS_PREFIX", "VERSION", "Installation", "labels", "manifests", "selector"]
 
 TOKEN_SECONDS: Final = 3600
 """Life of the pod's token; the kubelet replaces it in time and the operator reads it again."""
 
-_API_SERVER_PORTS: Final = (443, 6443)
-_STORE_PORTS: Final = (5432, 8083, 9092, 9093, 9094)
 _ACCOUNT_FOLDER: Final = "/var/run/secrets/kubernetes.io/serviceaccount"
-_OWN_VARIABLES: Final = frozenset(
-    {
-        f"{SETTINGS_PREFIX}{name}"
-        for name in ("SCOPE_NAMESPACE", "LEASE_NAME", "LEASE_NAMESPACE", "LISTEN_HOST", "LISTEN_PORT", "LOG_LEVEL")
-    }
-)
-
-
-def _resources() -> dict[str, dict[str, str]]:
-    return {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "384Mi"}}
-
-
-def _egress_ports() -> tuple[int, ...]:
-    internal = {ports.internal for ports in CONTRACT_PORTS.values()}
-    return tuple(sorted({*_API_SERVER_PORTS, *_STORE_PORTS, *internal}))
-
-
-@dataclass(frozen=True, slots=True)
-class Installation:
-    """What may differ between two installations.
-
-    ``watch_namespace`` empty: platforms in all namespaces, by a ClusterRole. Otherwise the operator sees that one
-    namespace only, which must exist. ``egress_ports`` are where the API server, the brokers, Kafka Connect and
-    PostgreSQL listen; they are often outside the cluster, so they are allowed by port. ``settings`` are further
-    variables of the operator, each beginning with ``TICKETLY_OPERATOR_``.
-
-    Raises ValueError, naming the field, for what could not work.
-    """
-
-    namespace: str = "ticketly-system"
-    image: str = f"registry.example.com/ticketly/operator:{VERSION}"
-    pull_policy: str = "IfNotPresent"
-    pull_secrets: tuple[str, ...] = ()
-    replicas: int = 2
-    watch_namespace: str = ""
-    log_level: str = "info"
-    resources: Mapping[str, Mapping[str, str]] = field(default_factory=_resources)
-    settings: Mapping[str, str] = field(default_factory=dict)
-    network_policy: bool = True
-    egress_ports: tuple[int, ...] = field(default_factory=_egress_ports)
-    node_selector: Mapping[str, str] = field(default_factory=dict)
-    tolerations: tuple[Mapping[str, Any], ...] = ()
-
-    def __post_init__(self) -> None:
-        """Refuse what the operator would only find out when it runs, or never."""
-        if not self.namespace:
-            raise ValueError("namespace: must not be empty")
-        if not self.image:
-            raise ValueError("image: must not be empty")
-        if self.replicas < 1:
-            raise ValueError(f"replicas: must be >= 1, is {self.replicas}")
-        if self.pull_policy not in {"Always", "IfNotPresent", "Never"}:
-            raise ValueError(f"pull_policy: must be Always, IfNotPresent or Never, is {self.pull_policy!r}")
-        if self.log_level not in {"debug", "info", "warning", "error"}:
-            raise ValueError(f"log_level: must be debug, info, warning or error, is {self.log_level!r}")
-        for variable in self.settings:
-            if not variable.startswith(SETTINGS_PREFIX):
-                raise ValueError(f"settings: {variable} does not begin with {SETTINGS_PREFIX}")
-            if variable in _OWN_VARIABLES:
-                raise ValueError(f"settings: {variable} follows from the installation and cannot be given")
 
 
 def manifests(installation: Installation) -> tuple[Manifest, ...]:
