@@ -37,6 +37,7 @@ from ticketly_lab.children import run_apart
 from ticketly_lab.cluster import Cluster
 from ticketly_lab.control_plane import ControlPlane
 from ticketly_lab.ports import free_ports as pick_free_ports
+from ticketly_lab.stores import Stores
 
 TICKETLY = (sys.executable, "-m", "ticketly_cli.main")
 
@@ -220,6 +221,13 @@ def mongo_server(component_folder: Path) -> Iterator[MongoFixture]:
     )
     with running(component, component_folder):
         yield MongoFixture(f"mongodb://127.0.0.1:{port}/")
+
+
+@pytest.fixture(scope="session")
+def stores() -> Iterator[Stores]:
+    """PostgreSQL with the services' tables, Kafka, and Kafka Connect with Debezium, for operators to work on."""
+    with Stores.start(postgres_settings={"max_slot_wal_keep_size": "-1"}) as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

@@ -42,11 +42,10 @@ class Children:
 
     def start(self, name: str, argv: Iterable[str], environment: Mapping[str, str] | None = None) -> None:
         """Its output goes to `<name>.log`. A process of that name must not run."""
-        spec = ProcessSpec(
-            argv=tuple(argv),
-            folder=self._folder,
-            environment={"HOME": str(self._folder), **(environment or {})},
-        )
+        self.run(name, ProcessSpec(tuple(argv), self._folder, {"HOME": str(self._folder), **(environment or {})}))
+
+    def run(self, name: str, spec: ProcessSpec) -> None:
+        """As `start`, with everything that can be said about a process."""
         self._running[name] = processes.spawn(spec, self._folder / f"{name}.log")
         self._record()
 
@@ -72,6 +71,16 @@ class Children:
         run_apart(processes.stop(child, spec))
         self._record()
         return child.process.wait()
+
+    def end(self, name: str, spec: ProcessSpec) -> None:
+        """As `stop`, in the way and the time that `spec` says. Nothing when it does not run."""
+        if name in self._running:
+            run_apart(processes.stop(self._running.pop(name), spec))
+            self._record()
+
+    def signal_group(self, name: str, number: int) -> None:
+        """As `signal`, with all the processes it has started."""
+        os.killpg(self._running[name].identity.pid, number)
 
     async def ready(self, name: str, probe: Callable[[], Awaitable[object]], timeout_seconds: float) -> None:
         """Wait until the probe passes. Raises CliError with the end of the log when it ends or is too late."""

@@ -28,6 +28,8 @@ class ConnectWorker:
     configuration_file: Path
     port: int
     bootstrap_servers: str
+    secrets_folder: Path | None = None
+    """Given: connectors may refer to `${directory:<folder>/<secret>:<key>}` below it, as in a cluster."""
 
     @property
     def url(self) -> str:
@@ -61,6 +63,16 @@ class ConnectWorker:
             "scheduled.rebalance.max.delay.ms": "0",
             "session.timeout.ms": "3000",
             "heartbeat.interval.ms": "1000",
+            **self._config_providers(),
+        }
+
+    def _config_providers(self) -> Mapping[str, str]:
+        if self.secrets_folder is None:
+            return {}
+        return {
+            "config.providers": "directory",
+            "config.providers.directory.class": "org.apache.kafka.common.config.provider.DirectoryConfigProvider",
+            "config.providers.directory.param.allowed.paths": str(self.secrets_folder),
         }
 
     def prepare(self) -> None:
