@@ -71,6 +71,18 @@ class SeenSlot:
 
 
 @dataclass(frozen=True, slots=True)
+class SeenDatabase:
+    """A captured database. ``system``: identifies the server's data, another one has a log of its own.
+
+    ``published``: the publication that says which tables are captured is there. ``slot`` None: there is none.
+    """
+
+    system: int
+    published: bool
+    slot: SeenSlot | None
+
+
+@dataclass(frozen=True, slots=True)
 class LagReading:
     """One pod's canary histogram since it started: cumulative counts by upper bound in seconds, and what is pending.
 

@@ -25,8 +25,9 @@ from ticketly_operator.errors import (
 
 
 @pytest.fixture
-def brokers(kafka_server):
-    return KafkaBrokers(Access(kafka_server.bootstrap_servers), timeout_seconds=20)
+async def brokers(kafka_server):
+    async with KafkaBrokers(Access(kafka_server.bootstrap_servers), timeout_seconds=20) as found:
+        yield found
 
 
 async def eventually(look, wanted):
@@ -48,9 +49,9 @@ async def test_topics_are_made_seen_corrected_grown_and_removed(brokers):
     await brokers.create([topic])
     await eventually(look, (2, 1, dict(topic.config)))
     await brokers.create([topic])
-    await brokers.configure(topic.name, {"retention.ms": "1000"})
+    await brokers.configure({topic.name: {"retention.ms": "1000"}})
     await eventually(look, (2, 1, {"retention.ms": "1000"}))
-    await brokers.grow(topic.name, 3)
+    await brokers.grow({topic.name: 3})
     await eventually(look, (3, 1, {"retention.ms": "1000"}))
     await brokers.delete([topic.name, "operator.absent"])
     await eventually(look, None)
@@ -67,7 +68,8 @@ async def test_what_the_broker_refuses_is_told_with_the_topics_name(brokers):
 async def test_a_broker_that_is_not_there_is_unreachable_within_the_limit(free_ports):
     (port,) = free_ports(1)
     with pytest.raises(KafkaUnreachableError, match="does not answer"):
-        await KafkaBrokers(Access(f"127.0.0.1:{port}"), timeout_seconds=1).topics(["a"])
+        async with KafkaBrokers(Access(f"127.0.0.1:{port}"), timeout_seconds=1) as brokers:
+            await brokers.topics(["a"])
 
 
 # --- PostgreSQL -------------------------------------------------------------------------------------------------------
@@ -85,19 +87,35 @@ async def slots(postgres_server):
 async def test_a_slot_is_seen_with_what_it_holds_back_and_dropped(slots):
     reader, database, sql = slots
     name = f"slot_{database.name}"
-    assert await reader.slot(database.name, name) is None
+
+    async def slot(where=database.name):
+        return (await reader.look(where, name, "p")).slot
+
+    assert await slot() is None
     await sql.execute("SELECT pg_create_logical_replication_slot($1, 'pgoutput')", name)
-    before = await reader.slot(database.name, name)
+    before = await slot()
     assert (before.name, before.active, before.wal_status) == (name, False, "reserved")
     await sql.execute("CREATE TABLE t AS SELECT generate_series(1, 10000)")
     async with asyncio.timeout(20):  # this server writes its log a moment after the commit
-        while (after := await reader.slot(database.name, name)).retained_bytes <= before.retained_bytes:
+        while (after := await slot()).retained_bytes <= before.retained_bytes:
             await asyncio.sleep(0.02)
     assert after.confirmed_flush_lsn == before.confirmed_flush_lsn
-    assert await reader.slot("postgres", name) is None, "a slot belongs to its database"
+    assert await slot("postgres") is None, "a slot belongs to its database"
     await reader.drop_slot(database.name, name)
-    assert await reader.slot(database.name, name) is None
+    assert await slot() is None
     await reader.drop_slot(database.name, name)
+
+
+async def test_a_server_is_known_by_its_identity_and_a_publication_by_its_name(slots):
+    reader, database, sql = slots
+    before = await reader.look(database.name, "s", "p")
+    assert (before.published, before.slot) == (False, None)
+    await sql.execute("CREATE PUBLICATION p")
+    after = await reader.look(database.name, "s", "p")
+    assert after.published
+    elsewhere = await reader.look("postgres", "s", "p")
+    assert (elsewhere.published, elsewhere.system) == (False, before.system)
+    assert before.system == await sql.fetchval("SELECT system_identifier FROM pg_control_system()")
 
 
 async def test_a_database_that_does_not_let_in_is_unreadable_and_no_password_is_told(slots, free_ports):
@@ -105,10 +123,10 @@ async def test_a_database_that_does_not_let_in_is_unreadable_and_no_password_is_
     (port,) = free_ports(1)
     elsewhere = Server(database.host, port, database.user, "disable", "hunter2", 1, 1)
     with pytest.raises(SlotUnreadableError) as told:
-        await PostgresSlots(elsewhere).slot(database.name, "s")
+        await PostgresSlots(elsewhere).look(database.name, "s", "p")
     assert "hunter2" not in str(told.value)
     with pytest.raises(SlotUnreadableError, match="does not exist"):
-        await slots[0].slot("no_such_database", "s")
+        await slots[0].look("no_such_database", "s", "p")
 
 
 # --- Kafka Connect ----------------------------------------------------------------------------------------------------

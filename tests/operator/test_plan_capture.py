@@ -12,9 +12,9 @@ import yaml
 from ticketly_crds.blueprint import SecretRef, Topic, blueprint, cluster
 from ticketly_crds.spec import parse
 from ticketly_crds.status import ConditionStatus, ConnectorPhase, ConnectorStatus, FailureClass, Reason
-from ticketly_operator.desired.connectors import configuration
-from ticketly_operator.observed import SeenConnector, SeenSlot, SeenTask, SeenTopic
-from ticketly_operator.plan.connectors import Pace, cause, classify, plan_connector, wait_before
+from ticketly_operator.desired.connectors import configuration, generation_of
+from ticketly_operator.observed import SeenConnector, SeenDatabase, SeenSlot, SeenTask, SeenTopic
+from ticketly_operator.plan.connectors import Pace, cause, classify, plan_connector, refused, wait_before
 from ticketly_operator.plan.slots import Reading, judge_slot, lsn_text, seconds_to_full
 from ticketly_operator.plan.topics import acknowledged, plan_topics
 
@@ -72,6 +72,16 @@ def test_an_unkeyed_topic_grows_and_a_keyed_one_only_on_somebodys_word():
     assert (agreed.grow, agreed.findings) == ((KEYED, PLAIN), ())
 
 
+def test_a_setting_for_a_topic_that_no_platform_has_is_refused():
+    plan = plan_topics([KEYED], seen_as(KEYED), {}, "p", ["keyed", "typo"])
+    (finding,) = plan.findings
+    assert (finding.reason, "typo" in finding.message, "keyed" in finding.message) == (
+        Reason.TOPIC_REFUSED,
+        True,
+        False,
+    )
+
+
 def test_a_word_for_another_count_does_not_hold():
     assert plan_topics([KEYED], seen_as(KEYED, partitions=6), {"keyed": 24}, "p").grow == ()
 
@@ -103,8 +113,8 @@ def connector(state="RUNNING", *tasks, config=None):
     return SeenConnector(WANTED.name, CONFIG if config is None else config, state, tasks)
 
 
-def decide(seen, previous=None, *, wanted=WANTED, now=NOW, lost=""):
-    return plan_connector(wanted, CONFIG, seen, previous, PACE, now, None, lost)
+def decide(seen, previous=None, *, wanted=WANTED, now=NOW, lost="", mended=False):
+    return plan_connector(wanted, CONFIG, seen, previous, PACE, now, None, lost, mended=mended)
 
 
 RUNNING = SeenTask(0, "RUNNING")
@@ -195,6 +205,15 @@ def test_running_at_rest_changes_nothing_in_the_status():
         ),
         ('FATAL: password authentication failed for user "ticketly_cdc"', FailureClass.AUTHENTICATION),
         ('ERROR: publication "ticketly_tables" does not exist', FailureClass.SCHEMA),
+        (
+            "Publication autocreation is disabled, please create one and restart the connector.",
+            FailureClass.SCHEMA,
+        ),
+        ("FATAL: permission denied to start WAL sender", FailureClass.AUTHENTICATION),
+        (
+            "Couldn't obtain encoding for database event_service\nCaused by: java.net.ConnectException: refused",
+            FailureClass.RETRIABLE,
+        ),
         ("java.net.ConnectException: Connection refused", FailureClass.RETRIABLE),
         ("something nobody has seen before", FailureClass.RETRIABLE),
     ],
@@ -208,6 +227,16 @@ def test_the_innermost_cause_is_told():
     assert cause("") == ""
 
 
+def test_the_readers_state_is_left_out_of_a_cause():
+    trace = (
+        "io.debezium.DebeziumException: The connector is trying to read change stream starting at PostgresOffsetContext"
+        " [a=b[c], d=[e, f]], but this is no longer available on the server. Reconfigure the connector.\n\tat x"
+    )
+    assert cause(trace).endswith(
+        "at its stored position, but this is no longer available on the server. Reconfigure the connector."
+    )
+
+
 def test_a_lost_slot_is_never_restarted_whether_the_task_says_so_or_not():
     lost = SeenTask(0, "FAILED", "... is no longer available on the server ...")
     for seen, verdict in ((connector("RUNNING", lost), ""), (connector("RUNNING", RUNNING), "slot is gone")):
@@ -218,12 +247,47 @@ def test_a_lost_slot_is_never_restarted_whether_the_task_says_so_or_not():
             status = plan.status
 
 
-def test_a_refused_login_waits_the_longest_and_a_new_configuration_is_put_at_once():
+def test_a_refused_login_is_tried_once_at_once_and_then_waits_the_longest():
     refused = SeenTask(0, "FAILED", "FATAL: password authentication failed")
-    plan = decide(connector("RUNNING", refused))
-    assert plan.finding.reason is Reason.AUTHENTICATION_FAILED
-    assert plan.status.next_restart_time == NOW + timedelta(minutes=60)
-    assert decide(connector("RUNNING", refused, config={}), plan.status).act == "put"
+    first = decide(connector("RUNNING", refused))
+    assert (first.act, first.finding.reason) == ("restart", Reason.AUTHENTICATION_FAILED)
+    second = decide(connector("RUNNING", refused), first.status)
+    assert (second.act, second.status.next_restart_time) == ("none", NOW + timedelta(minutes=60))
+    assert decide(connector("RUNNING", refused, config={}), second.status).act == "put"
+
+
+def test_a_refused_login_is_tried_soon_after_somebody_changed_the_credentials():
+    refused = SeenTask(0, "FAILED", "FATAL: password authentication failed")
+    first = decide(connector("RUNNING", refused), mended=True)
+    second = decide(connector("RUNNING", refused), first.status, mended=True)
+    assert (first.act, second.status.next_restart_time) == ("restart", NOW + timedelta(minutes=2))
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (
+            "Error while validating connector config: FATAL: password authentication failed",
+            Reason.AUTHENTICATION_FAILED,
+        ),
+        ("Unknown configuration", Reason.CONNECT_REFUSED),
+    ],
+)
+def test_a_refusal_by_connect_is_told_by_its_cause_and_what_runs_goes_on(said, reason):
+    running = ConnectorStatus(name=WANTED.name, phase=ConnectorPhase.STARTING, restarts=3)
+    plan = refused(WANTED, running, connector("RUNNING", RUNNING), said)
+    assert (plan.act, plan.finding.reason, plan.status.phase) == ("none", reason, ConnectorPhase.RUNNING)
+    assert refused(WANTED, running, None, said).status.phase is ConnectorPhase.FAILED
+
+
+def test_from_the_second_generation_on_every_record_carries_it():
+    assert generation_of(configuration(WANTED, "/secrets")) == 1
+    assert "transforms" not in configuration(WANTED, "/secrets")
+    tables, outbox = sample().connectors
+    for wanted, transforms in ((tables, "generation"), (outbox, "outbox,generation")):
+        config = configuration(wanted, "/secrets", 3)
+        assert (config["transforms"], generation_of(config)) == (transforms, 3)
+        assert generation_of({**config, "transforms.generation.value.literal": "nonsense"}) == 1
 
 
 # --- slots ------------------------------------------------------------------------------------------------------------
@@ -244,8 +308,15 @@ def slot(**members):
     return SeenSlot(**{**values, **members})
 
 
+SYSTEM = 7_000_000_000_000_000_000
+
+
+def judge(seen, offsets=None, before=None, *, system=SYSTEM):
+    return judge_slot(WANTED, SeenDatabase(system, published=True, slot=seen), offsets, before, NOW)
+
+
 def test_a_slot_that_is_well_is_only_shown():
-    verdict = judge_slot(WANTED, slot(), {"lsn_commit": 1500}, None, NOW)
+    verdict = judge(slot(), {"lsn_commit": 1500})
     assert (verdict.lost, verdict.act, verdict.findings) == ("", False, ())
     assert verdict.status.retained_bytes == 1000
 
@@ -256,31 +327,45 @@ def test_a_slot_that_is_well_is_only_shown():
         (None, {"lsn": 5}),
         (slot(wal_status="lost"), {"lsn": 1500}),
         (slot(confirmed_flush_lsn=1600), {"lsn_commit": 1500}),
+        (slot(), {"lsn": 2001}),
     ],
-    ids=["gone", "its log was removed", "made anew behind the connector's back"],
+    ids=["gone", "its log was removed", "made anew behind the connector's back", "of a server that is behind"],
 )
 def test_a_gap_is_seen_whatever_the_task_says(seen, offsets):
-    assert judge_slot(WANTED, seen, offsets, None, NOW).lost
+    assert judge(seen, offsets).lost
+
+
+def test_another_server_in_the_place_of_the_old_one_has_another_log():
+    before = Reading(NOW - timedelta(seconds=10), 100, SYSTEM)
+    assert "new identity" in judge(slot(), {"lsn": 1500}, before, system=SYSTEM + 1).lost
+    assert judge(slot(), {"lsn": 1500}, before).lost == ""
+    assert judge(slot(), None, before, system=SYSTEM + 1).lost == "", "nothing was read yet that could be missing"
+
+
+def test_a_connector_confirms_within_a_transaction_beyond_its_last_commit():
+    offsets = {"lsn_proc": 1700, "lsn_commit": 1500, "lsn": 1700}
+    assert judge(slot(confirmed_flush_lsn=1700), offsets).lost == ""
+    assert judge(slot(confirmed_flush_lsn=1701), offsets).lost
 
 
 def test_before_the_first_start_there_is_no_slot_and_nothing_is_lost():
-    assert judge_slot(WANTED, None, None, None, NOW).lost == ""
+    assert judge(None).lost == ""
 
 
 def test_retained_log_is_told_at_the_warning_and_acted_upon_at_the_limit():
-    warn = judge_slot(WANTED, slot(current_lsn=1000 + 1024 * MIB), None, None, NOW)
-    act = judge_slot(WANTED, slot(current_lsn=1000 + 4096 * MIB), None, None, NOW)
+    warn = judge(slot(current_lsn=1000 + 1024 * MIB))
+    act = judge(slot(current_lsn=1000 + 4096 * MIB))
     assert (warn.act, act.act) == (False, True)
     assert [verdict.findings[0].reason for verdict in (warn, act)] == [Reason.SLOT_RETAINING] * 2
-    assert judge_slot(WANTED, slot(current_lsn=999 + 1024 * MIB), None, None, NOW).findings == ()
+    assert judge(slot(current_lsn=999 + 1024 * MIB)).findings == ()
 
 
 def test_the_time_to_full_is_projected_from_two_looks():
-    before = Reading(NOW - timedelta(seconds=10), 100)
+    before = Reading(NOW - timedelta(seconds=10), 100, SYSTEM)
     seen = slot(current_lsn=1000 + 200, safe_wal_bytes=500)
     assert seconds_to_full(seen, before, NOW) == 50
     assert seconds_to_full(seen, None, NOW) is None
-    assert seconds_to_full(seen, Reading(NOW, 100), NOW) is None
+    assert seconds_to_full(seen, Reading(NOW, 100, SYSTEM), NOW) is None
     assert seconds_to_full(slot(current_lsn=1050, safe_wal_bytes=500), before, NOW) is None
 
 

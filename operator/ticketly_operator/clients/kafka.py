@@ -1,12 +1,13 @@
-"""Kafka's admin interface. A connection for each round: topics are looked at about once a minute."""
+"""Kafka's admin interface. One connection for each round of looking and correcting, about once a minute."""
 
 from __future__ import annotations
 
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
+from types import TracebackType
 from typing import Any, Final
 
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
@@ -36,17 +37,26 @@ class Access:
     password: str = field(default="", repr=False)
 
 
-class KafkaBrokers:
-    """The ``Brokers`` port."""
+class KafkaBrokers(AbstractAsyncContextManager["KafkaBrokers"]):
+    """The ``Brokers`` port. Connects at the first call; the context manager ends the connection."""
 
     def __init__(self, access: Access, timeout_seconds: float) -> None:
         """``timeout_seconds`` bounds every call as a whole, connecting included."""
         self._access = access
         self._timeout_seconds = timeout_seconds
+        self._admin: AIOKafkaAdminClient | None = None
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the connection if there is one."""
+        admin, self._admin = self._admin, None
+        if admin is not None:
+            await admin.close()
 
     async def topics(self, names: Sequence[str]) -> Mapping[str, SeenTopic]:
         """Return those of the topics that exist."""
-        async with self._admin() as admin:
+        async with self._call() as admin:
             existing = sorted(set(await admin.list_topics()) & set(names))
             if not existing:
                 return {}
@@ -64,7 +74,7 @@ class KafkaBrokers:
 
     async def create(self, topics: Sequence[Topic]) -> None:
         """Create; that one exists already is fine."""
-        async with self._admin() as admin:
+        async with self._call() as admin:
             answer = await admin.create_topics(
                 [
                     NewTopic(topic.name, topic.partitions, topic.replication_factor, topic_configs=dict(topic.config))
@@ -73,22 +83,26 @@ class KafkaBrokers:
             )
         _refuse((name, code, message) for name, code, message, *_ in answer.topic_errors)
 
-    async def grow(self, name: str, partitions: int) -> None:
-        """Raise the number of partitions."""
-        async with self._admin() as admin:
-            answer = await admin.create_partitions({name: NewPartitions(partitions)})
+    async def grow(self, partitions: Mapping[str, int]) -> None:
+        """Raise the number of partitions, by topic."""
+        async with self._call() as admin:
+            answer = await admin.create_partitions({name: NewPartitions(count) for name, count in partitions.items()})
         _refuse((topic, code, message) for topic, code, message in answer.topic_errors)
 
-    async def configure(self, name: str, config: Mapping[str, str]) -> None:
-        """Set the topic's own configuration to exactly this."""
-        async with self._admin() as admin:
-            wanted = ConfigResource(ConfigResourceType.TOPIC, name, configs=dict(config))
-            answers = await admin.alter_configs([wanted])
+    async def configure(self, configs: Mapping[str, Mapping[str, str]]) -> None:
+        """Set the topics' own configuration, by topic, to exactly this."""
+        async with self._call() as admin:
+            answers = await admin.alter_configs(
+                [
+                    ConfigResource(ConfigResourceType.TOPIC, name, configs=dict(config))
+                    for name, config in configs.items()
+                ]
+            )
         _refuse((topic, code, message) for answer in answers for code, message, _, topic in answer.resources)
 
     async def delete(self, names: Sequence[str]) -> None:
         """Delete; that one is gone already is fine."""
-        async with self._admin() as admin:
+        async with self._call() as admin:
             existing = sorted(set(await admin.list_topics()) & set(names))
             if not existing:
                 return
@@ -96,7 +110,20 @@ class KafkaBrokers:
         _refuse((name, code, "") for name, code, *_ in answer.topic_error_codes)
 
     @asynccontextmanager
-    async def _admin(self) -> AsyncIterator[AIOKafkaAdminClient]:
+    async def _call(self) -> AsyncIterator[AIOKafkaAdminClient]:
+        """Bound a call and translate what goes wrong; a connection that failed is not used again."""
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                if self._admin is None:
+                    self._admin = self._client()
+                    await self._admin.start()
+                yield self._admin
+        except (KafkaError, OSError, TimeoutError) as error:
+            await self.__aexit__(None, None, None)
+            said = str(error) or type(error).__name__
+            raise KafkaUnreachableError(f"Kafka at {self._access.bootstrap_servers} does not answer: {said}") from None
+
+    def _client(self) -> AIOKafkaAdminClient:
         access = self._access
         given: dict[str, Any] = {}
         if access.protocol.startswith("SASL"):
@@ -107,21 +134,12 @@ class KafkaBrokers:
             }
         if access.protocol.endswith("SSL"):
             given["ssl_context"] = ssl.create_default_context()
-        admin = AIOKafkaAdminClient(
+        return AIOKafkaAdminClient(
             bootstrap_servers=access.bootstrap_servers,
             security_protocol=access.protocol,
             request_timeout_ms=int(self._timeout_seconds * 1000),
             **given,
         )
-        try:
-            async with asyncio.timeout(self._timeout_seconds):
-                await admin.start()
-                yield admin
-        except (KafkaError, OSError, TimeoutError) as error:
-            said = str(error) or type(error).__name__
-            raise KafkaUnreachableError(f"Kafka at {access.bootstrap_servers} does not answer: {said}") from None
-        finally:
-            await admin.close()
 
 
 async def _own_settings(admin: AIOKafkaAdminClient, names: Sequence[str]) -> dict[str, dict[str, str]]:

@@ -11,15 +11,18 @@ from typing import Any, Final, Literal, TypeAlias
 import asyncpg
 
 from ticketly_operator.errors import SlotUnreadableError
-from ticketly_operator.observed import SeenSlot
+from ticketly_operator.observed import SeenDatabase, SeenSlot
 
-_SLOT: Final = """
-SELECT active, coalesce(wal_status, '') AS wal_status, safe_wal_size,
-       (restart_lsn - '0/0'::pg_lsn)::bigint AS restart_lsn,
-       (confirmed_flush_lsn - '0/0'::pg_lsn)::bigint AS confirmed_flush_lsn,
+_LOOK: Final = """
+SELECT control.system_identifier,
+       EXISTS (SELECT FROM pg_publication WHERE pubname = $3) AS published,
+       slot.slot_name IS NOT NULL AS present,
+       slot.active, coalesce(slot.wal_status, '') AS wal_status, slot.safe_wal_size,
+       (slot.restart_lsn - '0/0'::pg_lsn)::bigint AS restart_lsn,
+       (slot.confirmed_flush_lsn - '0/0'::pg_lsn)::bigint AS confirmed_flush_lsn,
        (pg_current_wal_lsn() - '0/0'::pg_lsn)::bigint AS current_lsn
-  FROM pg_replication_slots
- WHERE slot_name = $1 AND database = $2
+  FROM pg_control_system() AS control
+  LEFT JOIN pg_replication_slots AS slot ON slot.slot_name = $1 AND slot.database = $2
 """
 
 _DROP: Final = """
@@ -54,21 +57,13 @@ class PostgresSlots:
         """Nothing is connected yet."""
         self._server = server
 
-    async def slot(self, database: str, name: str) -> SeenSlot | None:
-        """Return a slot, None when the server has none of that name in that database."""
+    async def look(self, database: str, slot: str, publication: str) -> SeenDatabase:
+        """Return the server's identity, whether the publication is there, and the slot of that database."""
         async with self._connection(database) as connection:
-            row = await connection.fetchrow(_SLOT, name, database)
+            row = await connection.fetchrow(_LOOK, slot, database, publication)
         if row is None:
-            return None
-        return SeenSlot(
-            name=name,
-            active=row["active"],
-            wal_status=row["wal_status"],
-            restart_lsn=row["restart_lsn"],
-            confirmed_flush_lsn=row["confirmed_flush_lsn"],
-            current_lsn=row["current_lsn"],
-            safe_wal_bytes=row["safe_wal_size"],
-        )
+            raise SlotUnreadableError(f"PostgreSQL at {self._server.host}:{self._server.port} told nothing")
+        return SeenDatabase(row["system_identifier"], row["published"], _slot(slot, row) if row["present"] else None)
 
     async def drop_slot(self, database: str, name: str) -> None:
         """Drop an inactive slot; that it is gone already is fine. Raises SlotUnreadableError while it is in use."""
@@ -99,3 +94,15 @@ class PostgresSlots:
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
             said = str(error) or type(error).__name__
             raise SlotUnreadableError(f"PostgreSQL at {server.host}:{server.port}/{database}: {said}") from None
+
+
+def _slot(name: str, row: asyncpg.Record) -> SeenSlot:
+    return SeenSlot(
+        name=name,
+        active=row["active"],
+        wal_status=row["wal_status"],
+        restart_lsn=row["restart_lsn"],
+        confirmed_flush_lsn=row["confirmed_flush_lsn"],
+        current_lsn=row["current_lsn"],
+        safe_wal_bytes=row["safe_wal_size"],
+    )

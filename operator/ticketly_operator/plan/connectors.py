@@ -36,8 +36,9 @@ _CLASSES: Final = (
     (
         FailureClass.SLOT_LOST,
         re.compile(
-            r"no longer available on the server|can no longer get changes from replication slot"
-            r"|replication slot .* does not exist|requested WAL segment .* has already been removed",
+            r"no longer available on the server|can no longer (?:get changes from|access) replication slot"
+            r"|replication slot .* does not exist|requested WAL segment .* has already been removed"
+            r"|Cannot seek to the last known offset",
             re.IGNORECASE | re.DOTALL,
         ),
     ),
@@ -45,19 +46,23 @@ _CLASSES: Final = (
         FailureClass.AUTHENTICATION,
         re.compile(
             r"password authentication failed|no pg_hba\.conf entry|role .* does not exist|permission denied"
-            r"|must be superuser or replication role|SASL authentication failed|no password was provided",
+            r"|must be superuser or replication role|SASL authentication failed|no password was provided"
+            r"|is not permitted to log in",
             re.IGNORECASE,
         ),
     ),
     (
         FailureClass.SCHEMA,
         re.compile(
-            r"publication .* does not exist|relation .* does not exist|database .* does not exist"
-            r"|configuration is invalid|ConfigException|Couldn't obtain encoding|schema .* not found",
+            r"publication .* does not exist|Publication autocreation is disabled|relation .* does not exist"
+            r"|database .* does not exist|No table filters found|ConfigException|schema .* not found",
             re.IGNORECASE,
         ),
     ),
 )
+"""Words of PostgreSQL and Debezium, from their own traces (tests/operator/capture). The first class that fits holds."""
+
+_POSITION: Final = re.compile(r"PostgresOffsetContext \[.*\](?=,? |$)")
 
 _PHASES: Final = {
     "RUNNING": ConnectorPhase.RUNNING,
@@ -106,7 +111,8 @@ def cause(trace: str) -> str:
     """Return the innermost cause of a Java stack trace, one line."""
     lines = [line.strip() for line in trace.strip().splitlines() if line.strip()]
     found = next((line for line in reversed(lines) if line.startswith("Caused by:")), lines[0] if lines else "")
-    return found.removeprefix("Caused by:").strip()[:400]
+    # Debezium prints the whole state of its reader into the sentence that matters
+    return _POSITION.sub("its stored position", found.removeprefix("Caused by:").strip())[:400]
 
 
 def wait_before(restart: int, cap: timedelta) -> timedelta:
@@ -123,8 +129,13 @@ def plan_connector(
     now: datetime,
     slot: SlotStatus | None = None,
     lost: str = "",
+    *,
+    mended: bool = False,
 ) -> ConnectorPlan:
-    """Return the next step. ``lost`` is what the slot guardian found, empty when the slot is well or unknown."""
+    """Return the next step. ``lost`` is what the slot guardian found, empty when the slot is well or unknown.
+
+    ``mended``: somebody has just changed the credentials, so a refused login is tried again soon.
+    """
     last = previous or ConnectorStatus(name=wanted.name, phase=ConnectorPhase.UNKNOWN)
     base = last.model_copy(update={"slot": slot, "message": ""})
     if seen is None or dict(seen.config) != dict(config):
@@ -151,9 +162,8 @@ def plan_connector(
     traces = [seen.trace] if seen.state == "FAILED" else []
     traces += [task.trace for task in seen.tasks if task.state == "FAILED"]
     if traces or lost:
-        return _failed(
-            wanted, base, lost or traces[0], FailureClass.SLOT_LOST if lost else classify(traces[0]), pace, now
-        )
+        kind = FailureClass.SLOT_LOST if lost else classify(traces[0])
+        return _failed(wanted, base, lost or traces[0], kind, pace, now, mended=mended)
     if not seen.tasks or any(task.state != "RUNNING" for task in seen.tasks):
         what = "has no running task yet"
         status = base.model_copy(update={"phase": ConnectorPhase.STARTING, "running_since": None, "message": what})
@@ -185,13 +195,20 @@ def _running(wanted: Connector, base: ConnectorStatus, pace: Pace, now: datetime
 
 
 def _failed(
-    wanted: Connector, base: ConnectorStatus, trace: str, kind: FailureClass, pace: Pace, now: datetime
+    wanted: Connector,
+    base: ConnectorStatus,
+    trace: str,
+    kind: FailureClass,
+    pace: Pace,
+    now: datetime,
+    *,
+    mended: bool,
 ) -> ConnectorPlan:
     message = cause(trace)
     status = base.model_copy(update={"failure": kind, "message": message[:MAX_MESSAGE_CHARS], "running_since": None})
     if kind is FailureClass.SLOT_LOST:
         status = status.model_copy(update={"phase": ConnectorPhase.FAILED, "next_restart_time": None})
-        text = f"{message}; changes may be missing behind the gap, see the policy of the slot"
+        text = f"{message}; changes are missing, only a new slot with a full snapshot (policy rebuild) brings them back"
         notice = Notice("SlotLost", f"connector {wanted.name}: {text}", "Warning")
         return ConnectorPlan("none", status, _finding(wanted, Reason.SLOT_LOST, text), (notice,))
     if base.restarts >= wanted.max_restarts:
@@ -199,8 +216,11 @@ def _failed(
         text = f"{message}; {base.restarts} restarts did not help"
         notice = Notice("RestartsExhausted", f"connector {wanted.name}: {text}", "Warning")
         return ConnectorPlan("none", status, _finding(wanted, Reason.RESTARTS_EXHAUSTED, text), (notice,))
-    # a refused login does not mend itself within minutes
-    wait = wait_before(base.restarts, pace.backoff_cap) if kind is FailureClass.RETRIABLE else pace.backoff_cap
+    wait = wait_before(base.restarts, pace.backoff_cap)
+    if kind is not FailureClass.RETRIABLE and base.restarts and not mended:
+        # one attempt at once, for a task that still holds a password from before a change; the rest is patience, since
+        # a refused login does not mend itself within minutes
+        wait = pace.backoff_cap
     due = (
         base.next_restart_time if base.failure is kind and base.next_restart_time else now.replace(microsecond=0) + wait
     )
@@ -215,6 +235,21 @@ def _failed(
     text = f"{message}; restart {base.restarts + 1} of {wanted.max_restarts}"
     notice = Notice("ConnectorRestarted", f"connector {wanted.name}: {text}", "Warning")
     return ConnectorPlan("restart", status, _finding(wanted, _REASONS[kind], text), (notice,))
+
+
+def refused(wanted: Connector, last: ConnectorStatus, seen: SeenConnector | None, said: str) -> ConnectorPlan:
+    """Return what a refusal by Connect means; what runs goes on running with its old configuration."""
+    kind = classify(said)
+    reason = Reason.CONNECT_REFUSED if kind is FailureClass.RETRIABLE else _REASONS[kind]
+    runs = seen is not None and seen.state == "RUNNING" and all(task.state == "RUNNING" for task in seen.tasks)
+    status = last.model_copy(
+        update={
+            "phase": ConnectorPhase.RUNNING if runs else ConnectorPhase.FAILED,
+            "failure": kind,
+            "message": said[:MAX_MESSAGE_CHARS],
+        }
+    )
+    return ConnectorPlan("none", status, _finding(wanted, reason, said))
 
 
 def _finding(wanted: Connector, reason: Reason, message: str) -> Finding:

@@ -1,7 +1,7 @@
 """Replication slots: lost, retaining too much, or well. Pure.
 
-A slot is judged by itself and by the offsets its connector has stored, never by the task's state: Debezium may say
-RUNNING for a while over a slot that was dropped and made anew, and everything between is missing.
+A slot is judged by itself and by the offsets its connector has stored, never by the task's state: a task may say
+RUNNING over a slot that was dropped and made anew, or over the log of another server, with a gap in between.
 """
 
 from __future__ import annotations
@@ -14,17 +14,20 @@ from typing import Any, Final
 from ticketly_crds.blueprint import Connector
 from ticketly_crds.status import ConditionStatus, ConditionType, Reason, SlotStatus
 from ticketly_operator.findings import Finding, Notice
-from ticketly_operator.observed import SeenSlot
+from ticketly_operator.observed import SeenDatabase, SeenSlot
 
 _MIB: Final = 1024 * 1024
+_POSITIONS: Final = ("lsn_proc", "lsn_commit", "lsn")
+"""Of a stored offset: the last change completed, the last commit, the last change begun."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How much log a slot held back at a moment."""
+    """What was seen of a slot at a moment: how much log it held back, and whose log that was."""
 
     at: datetime
     retained_bytes: int
+    system: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,28 +42,47 @@ class SlotVerdict:
 
 
 def judge_slot(
-    wanted: Connector, seen: SeenSlot | None, offsets: Mapping[str, Any] | None, before: Reading | None, now: datetime
+    wanted: Connector, seen: SeenDatabase, offsets: Mapping[str, Any] | None, before: Reading | None, now: datetime
 ) -> SlotVerdict:
-    """Return what is known about a connector's slot. ``offsets``: what Connect has stored, None when nothing."""
+    """Return what is known about a connector's slot.
+
+    ``offsets``: what Connect has stored, None when nothing, or when it could not be asked. They must be read after the
+    slot: a connector stores first and confirms to the slot afterwards.
+    """
     stored = stored_lsn(offsets)
-    if seen is None:
+    if seen.slot is None:
         if stored is None:
             return SlotVerdict(None)
         return SlotVerdict(None, lost=f"slot {wanted.slot} does not exist although the connector had read from it")
     status = SlotStatus(
-        name=seen.name,
-        active=seen.active,
-        wal_status=seen.wal_status,
-        retained_bytes=seen.retained_bytes,
-        confirmed_flush_lsn=lsn_text(seen.confirmed_flush_lsn),
-        seconds_to_full=seconds_to_full(seen, before, now),
+        name=seen.slot.name,
+        active=seen.slot.active,
+        wal_status=seen.slot.wal_status,
+        retained_bytes=seen.slot.retained_bytes,
+        confirmed_flush_lsn=lsn_text(seen.slot.confirmed_flush_lsn),
+        seconds_to_full=seconds_to_full(seen.slot, before, now),
     )
-    if seen.wal_status == "lost":
-        return SlotVerdict(status, lost=f"slot {wanted.slot} is lost: its log was removed by the server's limit")
-    if stored is not None and seen.confirmed_flush_lsn is not None and seen.confirmed_flush_lsn > stored:
-        gap = f"{lsn_text(stored)} .. {lsn_text(seen.confirmed_flush_lsn)}"
-        return SlotVerdict(status, lost=f"slot {wanted.slot} begins after what the connector has stored ({gap})")
-    return _retaining(wanted, seen, status)
+    lost = _lost(wanted, seen, seen.slot, stored, before)
+    if lost:
+        return SlotVerdict(status, lost=lost)
+    return _retaining(wanted, seen.slot, status)
+
+
+def _lost(wanted: Connector, seen: SeenDatabase, slot: SeenSlot, stored: int | None, before: Reading | None) -> str:
+    """Return why changes are missing, empty when none are."""
+    if slot.wal_status == "lost":
+        return f"slot {wanted.slot} is lost: its log was removed by the server's limit"
+    if stored is None:
+        return ""
+    if stored > slot.current_lsn:
+        positions = f"{lsn_text(stored)}, the server is at {lsn_text(slot.current_lsn)}"
+        return f"the log of {wanted.database} is another one: the connector has stored {positions}"
+    if before is not None and before.system != seen.system:
+        return f"the log of {wanted.database} is another one: its server has a new identity"
+    if slot.confirmed_flush_lsn is not None and slot.confirmed_flush_lsn > stored:
+        gap = f"{lsn_text(stored)} .. {lsn_text(slot.confirmed_flush_lsn)}"
+        return f"slot {wanted.slot} begins after what the connector has stored ({gap})"
+    return ""
 
 
 def _retaining(wanted: Connector, seen: SeenSlot, status: SlotStatus) -> SlotVerdict:
@@ -88,15 +110,18 @@ def seconds_to_full(seen: SeenSlot, before: Reading | None, now: datetime) -> in
 
 
 def stored_lsn(offsets: Mapping[str, Any] | None) -> int | None:
-    """Return the position up to which a connector has stored its work, None when it has none."""
-    if not offsets:
-        return None
-    # during the snapshot the position is where the stream will begin; nothing of the slot is confirmed beyond it
-    value = offsets.get("lsn_commit", offsets.get("lsn_proc", offsets.get("lsn")))
-    try:
-        return None if value is None else int(value)
-    except (TypeError, ValueError):
-        return None
+    """Return the position up to which a connector has stored its work, None when it has none.
+
+    It confirms the position of the change it has completed, which within a large transaction is beyond the last
+    commit, so the greatest of them counts.
+    """
+    found = []
+    for key in _POSITIONS:
+        try:
+            found.append(int((offsets or {})[key]))
+        except (KeyError, TypeError, ValueError):
+            continue
+    return max(found, default=None)
 
 
 def lsn_text(lsn: int | None) -> str:

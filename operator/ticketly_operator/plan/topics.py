@@ -7,7 +7,7 @@ deleted here, and the replication factor is only reported: moving replicas is th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from ticketly_crds import names
@@ -39,9 +39,16 @@ def acknowledged(annotation: str) -> dict[str, int]:
 
 
 def plan_topics(
-    wanted: Sequence[Topic], seen: Mapping[str, SeenTopic], agreed: Mapping[str, int], platform: str
+    wanted: Sequence[Topic],
+    seen: Mapping[str, SeenTopic],
+    agreed: Mapping[str, int],
+    platform: str,
+    named: Collection[str] = (),
 ) -> TopicPlan:
-    """Return the plan; without anything to complain about its one finding is that all topics are present."""
+    """Return the plan; without findings there is nothing to complain about.
+
+    ``named``: topics whose partitions the platform sets one by one; a name that is none of ``wanted`` is a mistake.
+    """
     existing = [topic for topic in wanted if topic.name in seen]
     larger = [topic for topic in existing if topic.partitions > seen[topic.name].partitions]
     grow = tuple(topic for topic in larger if not topic.keyed or agreed.get(topic.name) == topic.partitions)
@@ -50,14 +57,24 @@ def plan_topics(
         *_waiting([topic for topic in larger if topic not in grow], seen, platform),
         *_too_large([topic for topic in existing if topic.partitions < seen[topic.name].partitions], seen),
         *_replication(existing, seen),
+        *_unknown(named, wanted),
     ]
     return TopicPlan(
         create=tuple(topic for topic in wanted if topic.name not in seen),
         grow=grow,
         configure=configure,
         findings=tuple(findings),
-        notices=tuple(
-            Notice("TopicCorrected", f"topic {topic.name}: {_changes(topic, seen[topic.name])}") for topic in configure
+        notices=(
+            *(
+                Notice("TopicCorrected", f"topic {topic.name}: {_changes(topic, seen[topic.name])}")
+                for topic in configure
+            ),
+            *(
+                Notice(
+                    "TopicGrown", f"topic {topic.name}: {seen[topic.name].partitions} -> {topic.partitions} partitions"
+                )
+                for topic in grow
+            ),
         ),
     )
 
@@ -97,6 +114,14 @@ def _too_large(topics: Sequence[Topic], seen: Mapping[str, SeenTopic]) -> list[F
     reason = Reason.PARTITIONS_CANNOT_SHRINK
     message = f"partitions cannot be taken away: {what}"
     return [Finding(ConditionType.TOPICS_READY, ConditionStatus.FALSE, reason, message[:1024])]
+
+
+def _unknown(named: Collection[str], wanted: Sequence[Topic]) -> list[Finding]:
+    strange = sorted(set(named) - {topic.name for topic in wanted})
+    if not strange:
+        return []
+    message = f"spec.kafka.topics.overrides names what is no topic of a platform: {', '.join(strange)}"
+    return [Finding(ConditionType.TOPICS_READY, ConditionStatus.FALSE, Reason.TOPIC_REFUSED, message[:1024])]
 
 
 def _replication(topics: Sequence[Topic], seen: Mapping[str, SeenTopic]) -> list[Finding]:

@@ -43,7 +43,7 @@ class OutsideClients:
             raise ConnectUnreachableError("the platform names no Kafka Connect")
         return ConnectRest(platform.spec.connect.url, self._settings.connectors.request_timeout_seconds)
 
-    def brokers(self, platform: TicketlyPlatform, credentials: Secret | None) -> Brokers:
+    def brokers(self, platform: TicketlyPlatform, credentials: Secret | None) -> AbstractAsyncContextManager[Brokers]:
         """Return Kafka."""
         kafka = platform.spec.kafka
         data = credentials.data if credentials else {}

@@ -1,62 +1,79 @@
 """The capture half: topics first (a connector waits silently for a missing one), then connectors and slots.
 
-Kafka, Connect and PostgreSQL fail separately, and each failure is its own finding: a broker that is down must not hide
-that a slot is about to fill the database's disk.
+Kafka, Connect and PostgreSQL fail separately, and each failure is its own finding: a broker or a Connect that is down
+must not hide that a slot is about to fill the database's disk.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Final
 
-from ticketly_crds import names
 from ticketly_crds.blueprint import Connector
-from ticketly_crds.spec import TicketlyPlatform
 from ticketly_crds.status import (
     ConditionStatus,
     ConditionType,
     ConnectorPhase,
     ConnectorStatus,
+    FailureClass,
     Reason,
     ServicePhase,
 )
 from ticketly_operator.agenda import Key
-from ticketly_operator.desired.connectors import configuration
-from ticketly_operator.errors import OperatorError
+from ticketly_operator.desired.connectors import configuration, generation_of
+from ticketly_operator.errors import ConnectRefusedError, OperatorError
 from ticketly_operator.findings import Finding, Notice
-from ticketly_operator.observed import Secret
-from ticketly_operator.plan.connectors import ConnectorPlan, Pace, plan_connector
+from ticketly_operator.observed import Secret, SeenConnector
+from ticketly_operator.plan.connectors import ConnectorPlan, Pace, plan_connector, refused
 from ticketly_operator.plan.slots import Reading, SlotVerdict, judge_slot
-from ticketly_operator.plan.topics import acknowledged, all_present, plan_topics
+from ticketly_operator.reconcile.outside import Clients, credentials
 from ticketly_operator.reconcile.platform import Report, View
-from ticketly_operator.reconcile.ports import Brokers, Cluster, Connect, Databases
+from ticketly_operator.reconcile.ports import Cluster, Connect, Databases
+from ticketly_operator.reconcile.topics import Topics
 
-
-class Clients(Protocol):
-    """Makes the clients of one platform's outside systems. Credentials come from its Secrets."""
-
-    def connect(self, platform: TicketlyPlatform) -> AbstractAsyncContextManager[Connect]:
-        """Return Kafka Connect."""
-
-    def brokers(self, platform: TicketlyPlatform, credentials: Secret | None) -> Brokers:
-        """Return Kafka."""
-
-    def databases(self, platform: TicketlyPlatform, credentials: Secret | None) -> Databases:
-        """Return PostgreSQL as the capture role."""
+_MENDED_FOR: Final = timedelta(minutes=5)
+"""Within it a changed Secret has reached every Connect worker: kubelets bring mounted ones up to date once a minute."""
 
 
 @dataclass(slots=True)
 class _Memory:
-    """What is only worth remembering while this process lives: when topics were looked at, and trends."""
+    """What is only worth remembering while this process lives: trends, and when credentials changed."""
 
-    topics_at: datetime | None = None
-    topics_generation: int = -1
-    topics: tuple[Finding, ...] = ()
+    topics: Topics
     readings: dict[str, Reading] = field(default_factory=dict)
+    credentials: str | None = None
+    mended_at: datetime | None = None
+    forgiven: set[str] = field(default_factory=set)
+    """Connectors that have got their restarts back since the credentials changed."""
+
+
+@dataclass(slots=True)
+class _Turn:
+    """What one look at the connectors works with and has found so far."""
+
+    view: View
+    connect: Connect
+    databases: Databases
+    memory: _Memory
+    mended: bool
+    found: list[Finding] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
+
+    def last(self, wanted: Connector) -> ConnectorStatus:
+        for status in self.view.previous.connectors:
+            if status.name == wanted.name:
+                return status
+        return ConnectorStatus(name=wanted.name, phase=ConnectorPhase.UNKNOWN)
+
+    def config(self, wanted: Connector, generation: int) -> dict[str, str]:
+        connect = self.view.platform.spec.connect
+        return configuration(wanted, connect.secrets_path if connect else "", generation)
+
+    def starting(self, text: str) -> None:
+        reason = Reason.CONNECTOR_STARTING
+        self.found.append(Finding(ConditionType.CONNECTORS_READY, ConditionStatus.FALSE, reason, text))
 
 
 class Capture:
@@ -84,180 +101,145 @@ class Capture:
 
     async def __call__(self, view: View) -> Report:
         """Look at topics and connectors, do what is missing unless paused, report."""
-        memory = self._memories.setdefault((view.platform.metadata.namespace, view.platform.name), _Memory())
-        kafka_secret, postgres_secret = await self._credentials(view)
+        key = (view.platform.metadata.namespace, view.platform.name)
+        memory = self._memories.setdefault(key, _Memory(Topics(self._clients, self._topics_every)))
+        secrets = await credentials(self._cluster, view.platform)
         notices: list[Notice] = []
-        topics = await self._topics(view, memory, kafka_secret, notices)
-        databases = self._clients.databases(view.platform, postgres_secret)
-        connectors: list[ConnectorStatus] = []
-        found: list[Finding] = []
+        topics = await memory.topics(view, secrets.kafka, notices)
         failed = any(finding.status is ConditionStatus.UNKNOWN for finding in topics)
-        if not view.blueprint.connectors:
-            message = "no connector is enabled"
-            found.append(Finding(ConditionType.CONNECTORS_READY, ConditionStatus.TRUE, Reason.ALL_RUNNING, message))
+        mended = _mended(memory, secrets.postgres, view.now)
+        databases = self._clients.databases(view.platform, secrets.postgres)
+        connectors: list[ConnectorStatus] = []
         async with self._clients.connect(view.platform) as connect:
+            turn = _Turn(view, connect, databases, memory, mended, notices=notices)
             for wanted in view.blueprint.connectors:
                 try:
-                    status = await self._connector(view, wanted, connect, databases, memory, found, notices)
+                    status = await self._connector(turn, wanted)
                 except OperatorError as error:
-                    found.append(error.finding())
+                    turn.found.append(error.finding())
                     failed = failed or error.retry_helps
-                    last = _last(view, wanted)
-                    status = last.model_copy(update={"phase": ConnectorPhase.UNKNOWN, "message": str(error)[:1024]})
+                    unknown = {"phase": ConnectorPhase.UNKNOWN, "message": str(error)[:1024]}
+                    status = turn.last(wanted).model_copy(update=unknown)
                 connectors.append(status)
-        return Report(findings=(*topics, *found), notices=tuple(notices), connectors=tuple(connectors), failed=failed)
+        if not connectors:
+            message = "no connector is enabled"
+            reason = Reason.ALL_RUNNING
+            turn.found.append(Finding(ConditionType.CONNECTORS_READY, ConditionStatus.TRUE, reason, message))
+        return Report((*topics, *turn.found), tuple(notices), connectors=tuple(connectors), failed=failed)
 
-    async def _credentials(self, view: View) -> tuple[Secret | None, Secret | None]:
-        spec, namespace = view.platform.spec, view.platform.metadata.namespace
-        kafka = spec.kafka.security.credentials_secret_ref if spec.kafka is not None else None
-        postgres = spec.postgres.credentials_secret_ref if spec.postgres is not None else None
-
-        async def read(name: str | None) -> Secret | None:
-            return await self._cluster.secret(namespace, name) if name else None
-
-        return await read(kafka.name if kafka else None), await read(postgres.name if postgres else None)
-
-    async def _topics(
-        self, view: View, memory: _Memory, credentials: Secret | None, notices: list[Notice]
-    ) -> tuple[Finding, ...]:
-        generation = int(view.manifest["metadata"].get("generation", 0))
-        agreed = view.platform.metadata.annotations.get(names.PARTITIONS_ANNOTATION, "")
-        fresh = memory.topics_at is not None and view.now - memory.topics_at < self._topics_every
-        well = all(finding.status is ConditionStatus.TRUE for finding in memory.topics)
-        if fresh and well and memory.topics_generation == generation:
-            return memory.topics
-        brokers = self._clients.brokers(view.platform, credentials)
+    async def _connector(self, turn: _Turn, wanted: Connector) -> ConnectorStatus:
         try:
-            seen = await brokers.topics([topic.name for topic in view.blueprint.topics])
-            plan = plan_topics(view.blueprint.topics, seen, acknowledged(agreed), view.platform.name)
-            if not view.paused:
-                if plan.create:
-                    await brokers.create(plan.create)
-                for topic in plan.grow:
-                    await brokers.grow(topic.name, topic.partitions)
-                for topic in plan.configure:
-                    await brokers.configure(topic.name, topic.config)
-                notices += plan.notices
-            found = plan.findings or (all_present(),)
-            if view.paused and plan.create:
-                message = f"paused; missing: {', '.join(topic.name for topic in plan.create)}"[:1024]
-                found = (Finding(ConditionType.TOPICS_READY, ConditionStatus.FALSE, Reason.TOPIC_REFUSED, message),)
-        except OperatorError as error:
-            found = (error.finding(),)
-        memory.topics_at, memory.topics_generation, memory.topics = view.now, generation, found
-        return found
-
-    async def _connector(
-        self,
-        view: View,
-        wanted: Connector,
-        connect: Connect,
-        databases: Databases,
-        memory: _Memory,
-        found: list[Finding],
-        notices: list[Notice],
-    ) -> ConnectorStatus:
-        seen = await connect.connector(wanted.name)
-        if seen is None and not _migrated(view, wanted):
+            seen = await turn.connect.connector(wanted.name)
+        except OperatorError:
+            # whoever holds back the log fills the disk, also while Connect is away
+            verdict = await self._slot(turn, wanted, offsets_known=False)
+            turn.found += verdict.findings
+            turn.notices += verdict.notices
+            raise
+        if seen is None and not _migrated(turn.view, wanted):
             text = f"{wanted.name} waits for the migration that makes its publication"
-            reason = Reason.CONNECTOR_STARTING
-            found.append(Finding(ConditionType.CONNECTORS_READY, ConditionStatus.FALSE, reason, text))
+            turn.starting(text)
             return ConnectorStatus(name=wanted.name, phase=ConnectorPhase.STARTING, message=text)
-        verdict = await self._slot(view, wanted, connect, databases, memory, found) if seen else SlotVerdict(None)
-        last = _last(view, wanted)
+        verdict = await self._slot(turn, wanted, offsets_known=True) if seen else SlotVerdict(None)
+        last = turn.last(wanted)
+        # the generation is also in the connector, so that a status that got lost does not turn back time
+        generation = max(last.generation, generation_of(seen.config) if seen else 1)
+        last = last.model_copy(update={"generation": generation})
+        if turn.mended and last.failure is FailureClass.AUTHENTICATION and wanted.name not in turn.memory.forgiven:
+            last = last.model_copy(update={"restarts": 0, "next_restart_time": None})
         rebuild = wanted.guard.policy == "rebuild" and wanted.state == "running"
-        if seen and not view.paused and (last.rebuilding or (rebuild and (verdict.lost or verdict.act))):
-            return await self._rebuild(wanted, seen.state, last, connect, databases, found, notices)
-        secrets_path = view.platform.spec.connect.secrets_path if view.platform.spec.connect else ""
-        config = configuration(wanted, secrets_path)
-        plan = plan_connector(wanted, config, seen, last, self._pace, view.now, verdict.status, verdict.lost)
-        found += [plan.finding, *verdict.findings]
-        notices += verdict.notices
-        if view.paused:
+        if seen and not turn.view.paused and (last.rebuilding or (rebuild and (verdict.lost or verdict.act))):
+            return await self._rebuild(turn, wanted, seen, last)
+        config = turn.config(wanted, generation)
+        plan = plan_connector(
+            wanted, config, seen, last, self._pace, turn.view.now, verdict.status, verdict.lost, mended=turn.mended
+        )
+        turn.notices += verdict.notices
+        if turn.view.paused:
+            turn.found += [plan.finding, *verdict.findings]
             return plan.status.model_copy(update={"restarts": last.restarts})
-        notices += plan.notices
-        await self._carry_out(view, wanted, config, plan, connect)
+        try:
+            await self._carry_out(turn, wanted, config, plan)
+        except ConnectRefusedError as error:
+            plan = refused(wanted, plan.status, seen, str(error))
+        turn.memory.forgiven.add(wanted.name)
+        turn.found += [plan.finding, *verdict.findings]
+        turn.notices += plan.notices
         if plan.act == "none" and verdict.act and wanted.guard.policy == "restart":
-            return await self._unblock(view, wanted, plan.status, connect, notices)
+            return await self._unblock(turn, wanted, plan.status)
         return plan.status
 
-    async def _slot(
-        self,
-        view: View,
-        wanted: Connector,
-        connect: Connect,
-        databases: Databases,
-        memory: _Memory,
-        found: list[Finding],
-    ) -> SlotVerdict:
+    async def _slot(self, turn: _Turn, wanted: Connector, *, offsets_known: bool) -> SlotVerdict:
+        """Look at the slot first and at the offsets afterwards, in the opposite order of their being written."""
+        memory, now = turn.memory, turn.view.now
         try:
-            seen, offsets = await asyncio.gather(
-                databases.slot(wanted.database, wanted.slot), connect.offsets(wanted.name)
-            )
+            seen = await turn.databases.look(wanted.database, wanted.slot, wanted.publication)
+            offsets = await turn.connect.offsets(wanted.name) if offsets_known else None
         except OperatorError as error:
-            found.append(error.finding())
-            return SlotVerdict(_last(view, wanted).slot)
-        verdict = judge_slot(wanted, seen, offsets, memory.readings.get(wanted.slot), view.now)
-        if seen is not None:
-            memory.readings[wanted.slot] = Reading(view.now, seen.retained_bytes)
+            turn.found.append(error.finding())
+            return SlotVerdict(turn.last(wanted).slot)
+        if not seen.published:
+            text = f"publication {wanted.publication} does not exist in {wanted.database}: nothing is captured"
+            reason = Reason.SCHEMA_REFUSED
+            turn.found.append(Finding(ConditionType.CONNECTORS_READY, ConditionStatus.FALSE, reason, text))
+        verdict = judge_slot(wanted, seen, offsets, memory.readings.get(wanted.slot), now)
+        if seen.slot is not None and not verdict.lost:
+            memory.readings[wanted.slot] = Reading(now, seen.slot.retained_bytes, seen.system)
         return verdict
 
-    async def _carry_out(
-        self, view: View, wanted: Connector, config: dict[str, str], plan: ConnectorPlan, connect: Connect
-    ) -> None:
+    async def _carry_out(self, turn: _Turn, wanted: Connector, config: dict[str, str], plan: ConnectorPlan) -> None:
         if plan.act == "put":
-            await connect.put(wanted.name, config)
+            await turn.connect.put(wanted.name, config)
         elif plan.act == "state":
-            await connect.set_state(wanted.name, wanted.state)
+            await turn.connect.set_state(wanted.name, wanted.state)
         elif plan.act == "restart":
-            await connect.restart_failed(wanted.name)
-            self._restarted(view.platform.metadata.namespace, view.platform.name, wanted.name)
+            await turn.connect.restart_failed(wanted.name)
+            self._count(turn.view, wanted)
 
-    async def _unblock(
-        self, view: View, wanted: Connector, status: ConnectorStatus, connect: Connect, notices: list[Notice]
-    ) -> ConnectorStatus:
+    async def _unblock(self, turn: _Turn, wanted: Connector, status: ConnectorStatus) -> ConnectorStatus:
         """Pause and resume a connector that says it runs and holds back the log: its task connects anew."""
         if status.restarts >= wanted.max_restarts:
             return status
-        await connect.set_state(wanted.name, "paused")
-        await connect.set_state(wanted.name, "running")
-        self._restarted(view.platform.metadata.namespace, view.platform.name, wanted.name)
-        notices.append(Notice("ConnectorRestarted", f"connector {wanted.name}: its slot holds back log", "Warning"))
+        await turn.connect.set_state(wanted.name, "paused")
+        await turn.connect.set_state(wanted.name, "running")
+        self._count(turn.view, wanted)
+        text = f"connector {wanted.name}: its slot holds back log"
+        turn.notices.append(Notice("ConnectorRestarted", text, "Warning"))
         return status.model_copy(update={"restarts": status.restarts + 1, "running_since": None})
 
     async def _rebuild(
-        self,
-        wanted: Connector,
-        state: str,
-        last: ConnectorStatus,
-        connect: Connect,
-        databases: Databases,
-        found: list[Finding],
-        notices: list[Notice],
+        self, turn: _Turn, wanted: Connector, seen: SeenConnector, last: ConnectorStatus
     ) -> ConnectorStatus:
         """Take the next safe step to a new slot and a full snapshot; cut off anywhere, the next one goes on.
 
         The connector is stopped first, and only while it is stopped are offsets and slot removed: a running one would
-        write its offsets again. The generation counts once, when all is done.
+        write its offsets again. The generation counts once, when all is done; the records of the snapshot carry it.
         """
-        text = f"{wanted.name} is rebuilt: new slot, full snapshot, generation {last.generation + 1}"
-        reason = Reason.CONNECTOR_STARTING
-        found.append(Finding(ConditionType.CONNECTORS_READY, ConditionStatus.FALSE, reason, text))
-        if state != "STOPPED":
-            await connect.set_state(wanted.name, "stopped")
-            notices.append(Notice("ConnectorRebuild", text, "Warning"))
+        generation = last.generation + 1
+        text = f"{wanted.name} is rebuilt: new slot, full snapshot, generation {generation}"
+        turn.starting(text)
+        if seen.state != "STOPPED" or seen.tasks:
+            await turn.connect.set_state(wanted.name, "stopped")
+            turn.notices.append(Notice("ConnectorRebuild", text, "Warning"))
             return last.model_copy(update={"rebuilding": True, "phase": ConnectorPhase.STOPPED, "message": text})
-        await connect.delete_offsets(wanted.name)
-        await databases.drop_slot(wanted.database, wanted.slot)
-        await connect.set_state(wanted.name, "running")
-        return ConnectorStatus(name=wanted.name, phase=ConnectorPhase.STARTING, generation=last.generation + 1)
+        await turn.connect.delete_offsets(wanted.name)
+        await turn.databases.drop_slot(wanted.database, wanted.slot)
+        await turn.connect.put(wanted.name, turn.config(wanted, generation))
+        await turn.connect.set_state(wanted.name, "running")
+        turn.memory.readings.pop(wanted.slot, None)
+        return ConnectorStatus(name=wanted.name, phase=ConnectorPhase.STARTING, generation=generation)
+
+    def _count(self, view: View, wanted: Connector) -> None:
+        self._restarted(view.platform.metadata.namespace, view.platform.name, wanted.name)
 
 
-def _last(view: View, wanted: Connector) -> ConnectorStatus:
-    for status in view.previous.connectors:
-        if status.name == wanted.name:
-            return status
-    return ConnectorStatus(name=wanted.name, phase=ConnectorPhase.UNKNOWN)
+def _mended(memory: _Memory, secret: Secret | None, now: datetime) -> bool:
+    """Tell whether the database's credentials have changed a moment ago."""
+    version = secret.version if secret else ""
+    if memory.credentials is not None and memory.credentials != version:
+        memory.mended_at, memory.forgiven = now, set()
+    memory.credentials = version
+    return memory.mended_at is not None and now - memory.mended_at < _MENDED_FOR
 
 
 def _migrated(view: View, wanted: Connector) -> bool:

@@ -12,7 +12,7 @@ from ticketly_crds.blueprint import Topic
 from ticketly_operator.desired.model import Manifest
 from ticketly_operator.errors import ForbiddenError
 from ticketly_operator.findings import Notice
-from ticketly_operator.observed import LagReading, Secret, SeenConnector, SeenSlot, SeenTopic
+from ticketly_operator.observed import LagReading, Secret, SeenConnector, SeenDatabase, SeenTopic
 
 
 class Cluster(Protocol):
@@ -87,7 +87,10 @@ class Connect(Protocol):
 
 
 class Brokers(Protocol):
-    """Kafka's admin interface. Raises KafkaUnreachableError, TopicRefusedError."""
+    """Kafka's admin interface. Raises KafkaUnreachableError, TopicRefusedError that names what was refused.
+
+    What is not refused is done, whatever becomes of its neighbours.
+    """
 
     async def topics(self, names: Sequence[str]) -> Mapping[str, SeenTopic]:
         """Return those of the topics that exist."""
@@ -95,11 +98,11 @@ class Brokers(Protocol):
     async def create(self, topics: Sequence[Topic]) -> None:
         """Create; that one exists already is fine (the next comparison sees it)."""
 
-    async def grow(self, name: str, partitions: int) -> None:
-        """Raise the number of partitions."""
+    async def grow(self, partitions: Mapping[str, int]) -> None:
+        """Raise the number of partitions, by topic."""
 
-    async def configure(self, name: str, config: Mapping[str, str]) -> None:
-        """Set the topic's own configuration to exactly this."""
+    async def configure(self, configs: Mapping[str, Mapping[str, str]]) -> None:
+        """Set the topics' own configuration, by topic, to exactly this."""
 
     async def delete(self, names: Sequence[str]) -> None:
         """Delete; that one is gone already is fine."""
@@ -108,8 +111,8 @@ class Brokers(Protocol):
 class Databases(Protocol):
     """PostgreSQL, as the capture role. Raises SlotUnreadableError."""
 
-    async def slot(self, database: str, name: str) -> SeenSlot | None:
-        """Return a slot, None when the server has none of that name in that database."""
+    async def look(self, database: str, slot: str, publication: str) -> SeenDatabase:
+        """Return what capture of a database stands on."""
 
     async def drop_slot(self, database: str, name: str) -> None:
         """Drop an inactive slot; that it is gone already is fine."""

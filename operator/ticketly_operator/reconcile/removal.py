@@ -6,13 +6,17 @@ import functools
 from collections.abc import Awaitable, Callable, Sequence
 
 from ticketly_operator.errors import OperatorError
-from ticketly_operator.reconcile.capture import Clients
+from ticketly_operator.reconcile.outside import Clients, credentials
 from ticketly_operator.reconcile.platform import View
 from ticketly_operator.reconcile.ports import Cluster, Connect
 
 
 class CaptureRemoval:
-    """What deletion removes under the policy Delete: connectors with their offsets, slots, topics."""
+    """What deletion removes under the policy Delete: connectors with their offsets, slots, topics, in this order.
+
+    Whatever could not be removed does not hold back the rest: a slot that nobody reads from any more would fill the
+    database's disk, whether Connect is there to let go of its connector or not.
+    """
 
     def __init__(self, cluster: Cluster, clients: Clients) -> None:
         """Keep the collaborators."""
@@ -21,22 +25,18 @@ class CaptureRemoval:
 
     async def __call__(self, view: View) -> Sequence[str]:
         """Remove what can be removed; return what is left, in words. Everything is tried each time."""
-        spec, namespace = view.platform.spec, view.platform.metadata.namespace
         left: list[str] = []
-        postgres = spec.postgres.credentials_secret_ref.name if spec.postgres else ""
-        kafka_ref = spec.kafka.security.credentials_secret_ref if spec.kafka else None
-        postgres_secret = await self._cluster.secret(namespace, postgres) if postgres else None
-        kafka_secret = await self._cluster.secret(namespace, kafka_ref.name) if kafka_ref else None
-        databases = self._clients.databases(view.platform, postgres_secret)
-        brokers = self._clients.brokers(view.platform, kafka_secret)
+        secrets = await credentials(self._cluster, view.platform)
         async with self._clients.connect(view.platform) as connect:
             for wanted in view.blueprint.connectors:
                 await _try(left, f"connector {wanted.name}", functools.partial(_remove, connect, wanted.name))
+        databases = self._clients.databases(view.platform, secrets.postgres)
         for wanted in view.blueprint.connectors:
             drop = functools.partial(databases.drop_slot, wanted.database, wanted.slot)
             await _try(left, f"slot {wanted.slot}", drop)
         topics = [topic.name for topic in view.blueprint.topics]
-        await _try(left, f"{len(topics)} topics", functools.partial(brokers.delete, topics))
+        async with self._clients.brokers(view.platform, secrets.kafka) as brokers:
+            await _try(left, f"{len(topics)} topics", functools.partial(brokers.delete, topics))
         return left
 
 

@@ -51,9 +51,7 @@ from ticketly_operator.reconcile.platform import Outcome, Report, Terms, View, r
 from ticketly_operator.reconcile.removal import CaptureRemoval
 from ticketly_operator.settings import OperatorSettings
 
-CONNECTORS = ((names.EVENT_CONNECTOR, names.EVENT_DATABASE, names.EVENT_SLOT),) + (
-    (names.OUTBOX_CONNECTOR, names.ORDER_DATABASE, names.OUTBOX_SLOT),
-)
+CONNECTORS = ((names.EVENT_CONNECTOR, names.EVENT_SLOT), (names.OUTBOX_CONNECTOR, names.OUTBOX_SLOT))
 PACE = Pace(backoff_cap=timedelta(minutes=60), healthy_reset=timedelta(minutes=30))
 TERMS = Terms(lag_refresh=timedelta(minutes=15), deletion_timeout=timedelta(minutes=2))
 SETTINGS = OperatorSettings.model_validate(
@@ -223,13 +221,20 @@ class Bench:
             if found := seen():
                 return found
             if time.monotonic() > deadline:
-                pytest.fail(f"not within {seconds:g} s: {what}; {json.dumps(self.api.manifest.get('status'), indent=1)}")
+                pytest.fail(
+                    f"not within {seconds:g} s: {what}; {json.dumps(self.api.manifest.get('status'), indent=1)}"
+                )
             await asyncio.sleep(0.5)
 
     async def until_running(self) -> None:
-        await self.until(
-            lambda: self.condition(ConditionType.CONNECTORS_READY).status is ConditionStatus.TRUE, "connectors run"
-        )
+        """Both connectors run and both slots are read."""
+        ready = ConditionType.CONNECTORS_READY
+        await self.until(lambda: self.condition(ready).status is ConditionStatus.TRUE, "connectors run")
+        for _, slot in CONNECTORS:
+            await self.until_streaming(slot)
+
+    async def until_reason(self, reason: Reason, kind: ConditionType = ConditionType.CONNECTORS_READY) -> None:
+        await self.until(lambda: self.condition(kind).reason is reason, f"{kind} says {reason}")
 
     @property
     def status(self) -> PlatformStatus:
@@ -249,7 +254,7 @@ class Bench:
     def told(self, reason: str) -> list[str]:
         return [notice.message for notice in self.api.told if notice.reason == reason]
 
-    # the parts ---------------------------------------------------------------------------------------------------------
+    # the parts -------------------------------------------------------------------------------------------------------
 
     async def connect(self, method: str, path: str, body: object = None) -> Any:
         """Ask Connect itself, past the proxy. None when it has none of that name."""
@@ -323,6 +328,18 @@ class Bench:
         )
         return found
 
+    async def add_message(self, topic: str, payload: str) -> str:
+        """A row of the outbox; ``topic`` without its common prefix. Returns its key."""
+        key = uuid.uuid4().hex
+        await self.sql(
+            names.ORDER_DATABASE,
+            "insert into outbox (aggregatetype, aggregateid, type, payload, occurred_at) values ($1, $2, 'T', $3, now())",
+            topic,
+            key,
+            payload,
+        )
+        return key
+
     async def write_log(self, mebibytes: int, database: str = names.EVENT_DATABASE) -> None:
         """Write-ahead log that concerns no captured table, and the checkpoint that would remove it."""
         connection = await self.stores.sql(database)
@@ -372,10 +389,18 @@ class Bench:
 
         return await eventually(look, f"organization {organization} in its topic")
 
+    async def message(self, topic: str, key: str) -> Any:
+        """The record with that key, once it is there."""
+
+        async def look() -> Any:
+            return next((each for each in await self.records(topic) if each.key == key.encode()), None)
+
+        return await eventually(look, f"{key} in {topic}")
+
 
 async def reset(bench: Bench) -> None:
     """As before any operator came: no connectors, no offsets, no slots. Topics stay."""
-    for name, _, slot in CONNECTORS:
+    for name, slot in CONNECTORS:
         if await bench.connect("GET", f"/connectors/{name}") is not None:
             await bench.connect("PUT", f"/connectors/{name}/stop")
 
@@ -431,5 +456,3 @@ async def bench(stores: Stores, sample: dict[str, Any], everything_runs: None) -
         bench = Bench(stores, front, Api(document, secrets))
         await reset(bench)
         yield bench
-
-
