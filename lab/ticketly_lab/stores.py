@@ -21,7 +21,7 @@ from typing import Final
 
 import asyncpg
 
-from ticketly_cli.local import assembly, paths, placement, toolchain
+from ticketly_cli.local import assembly, os_user, paths, placement, toolchain
 from ticketly_cli.local.component import Component, ProcessSpec, nothing
 from ticketly_cli.local.components import connect, kafka, postgres
 from ticketly_cli.local.credentials import Credentials
@@ -96,8 +96,15 @@ class Stores:
     def close(self) -> None:
         """End everything and delete the data. Can be repeated."""
         self.children.kill_all()
-        shutil.rmtree(self._server().where.data, ignore_errors=True)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self.delete(self.folder)
+
+    @staticmethod
+    def delete(folder: Path) -> None:
+        """Delete the data of stores that do not run any more."""
+        where = postgres.places(folder, folder)
+        if where.outside_home:
+            shutil.rmtree(where.data.parent, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
     @property
     def addresses(self) -> Addresses:
@@ -202,7 +209,7 @@ class Stores:
 
     def _server(self) -> postgres.PostgresServer:
         return postgres.PostgresServer(
-            where=postgres.places(self._tools.postgres, self._site.home.root),
+            where=_places(self._tools, self.folder),
             port=self._site.ports[POSTGRES],
             superuser=SUPERUSER,
             password=self._site.credentials.database_roles[SUPERUSER],
@@ -238,6 +245,16 @@ def _process(component: Component) -> ProcessSpec:
 
 async def _settle(component: Component) -> None:
     await component.settle()
+
+
+def _places(tools: Toolchain, folder: Path) -> postgres.PostgresPlaces:
+    """As for a local platform, but what no platform uses is no reason to take the program away from under us."""
+    found = postgres.places(tools.postgres, folder)
+    if found.program == found.unpacked or found.outside_home:
+        return found
+    own = folder / "program"
+    os_user.copy_tree(found.unpacked, own)
+    return dataclasses.replace(found, unpacked=own, program=own)
 
 
 def _passable(folder: Path | None) -> Path:

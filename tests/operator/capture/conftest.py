@@ -333,7 +333,8 @@ class Bench:
         key = uuid.uuid4().hex
         await self.sql(
             names.ORDER_DATABASE,
-            "insert into outbox (aggregatetype, aggregateid, type, payload, occurred_at) values ($1, $2, 'T', $3, now())",
+            "insert into outbox (aggregatetype, aggregateid, type, payload, occurred_at)"
+            " values ($1, $2, 'T', $3, now())",
             topic,
             key,
             payload,
