@@ -7,7 +7,7 @@ FOLDERS := crds cli operator pulumi services lab tests
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: bootstrap ## the platform on this machine, filled, and a race of 100 buyers for 16 seats with its verdict
@@ -23,6 +23,10 @@ test: bootstrap-all ## every check and every test
 	$(MAKE) lint
 	$(BIN)/pytest -m "not kubernetes"
 	$(BIN)/pytest -m kubernetes
+
+.PHONY: cluster-demo
+cluster-demo: bootstrap ## a platform on a Kubernetes control plane, applied and waited for (KEEP=1 leaves it running)
+	$(BIN)/python -m ticketly_lab demo $(if $(KEEP),--keep)
 
 .PHONY: lint
 lint: bootstrap-all ## style, types, import rules, lock file

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from ticketly_cli.errors import CliError, ExitCode
 from ticketly_cli.local import paths
-from ticketly_lab import build, children, tools
+from ticketly_lab import build, children, demo, tools
 from ticketly_lab.control_plane import ControlPlane
 from ticketly_lab.preparation import ADMIN
 from ticketly_lab.recipes import TOOLS
@@ -71,6 +72,17 @@ def build_tools(options: argparse.Namespace) -> None:
         print(f"{name:24} {path}")
 
 
+def show_demo(options: argparse.Namespace) -> None:
+    """A platform on a cluster, from nothing to ready, then everything is stopped."""
+    folder = (options.folder or default_folder().with_name(f"{default_folder().name}-demo")).expanduser().absolute()
+    if options.stop:
+        ended = demo.stop(folder)
+        print(f"stopped {', '.join(ended)}" if ended else f"nothing runs in {folder}")
+        return
+    signal.signal(signal.SIGTERM, demo.interrupted)
+    demo.show(folder, keep=options.keep)
+
+
 def _folder(options: argparse.Namespace) -> Path:
     chosen: Path = options.folder or default_folder()
     return chosen.expanduser().absolute()
@@ -98,6 +110,9 @@ def parser() -> argparse.ArgumentParser:
     start.add_argument("--crd", type=Path, action="append", default=[], help="file to apply first (repeatable)")
     add("down", down)
     add("shell-env", shell_env)
+    story = add("demo", show_demo)
+    story.add_argument("--keep", action="store_true", help="leave it running in the end")
+    story.add_argument("--stop", action="store_true", help="stop what was left running")
     add("build", build_all, folder=False)
     add("tools", build_tools, folder=False).add_argument("names", nargs="*", metavar="name", help=", ".join(TOOLS))
     return root

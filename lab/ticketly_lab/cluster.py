@@ -34,7 +34,13 @@ class Cluster:
         (cluster,) = kubeconfigs.read(self.kubeconfig)["clusters"]
         return str(cluster["cluster"]["server"])
 
-    def kubectl(self, *arguments: str, input: str | None = None, kubeconfig: Path | None = None) -> str:  # noqa: A002 - as in subprocess.run
+    def kubectl(
+        self,
+        *arguments: str,
+        input: str | None = None,  # noqa: A002 - as in subprocess.run
+        kubeconfig: Path | None = None,
+        timeout_seconds: float = KUBECTL_TIMEOUT_SECONDS,
+    ) -> str:
         """What kubectl prints. `kubeconfig` is another user's; the administrator acts when it is left out.
 
         Raises KubectlError when it fails and subprocess.TimeoutExpired when it hangs.
@@ -47,7 +53,7 @@ class Cluster:
             env={"PATH": os.environ.get("PATH", os.defpath), "HOME": str(self.folder)},
             capture_output=True,
             text=True,
-            timeout=KUBECTL_TIMEOUT_SECONDS,
+            timeout=timeout_seconds,
             check=False,
         )
         if done.returncode != 0:

@@ -7,13 +7,11 @@ machine that acts as its ServiceAccount, with exactly its rights, and the servic
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 import subprocess
 import sys
 import time
-import uuid
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -22,11 +20,10 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 import yaml
-from aiokafka import AIOKafkaConsumer
 
 from ticketly_cli.errors import CliError, ExitCode
 from ticketly_crds import names, spec
-from ticketly_lab import children
+from ticketly_lab import arrivals, children
 from ticketly_lab.adaptation import adapted
 from ticketly_lab.children import run_apart
 from ticketly_lab.cluster import KubectlError
@@ -37,7 +34,6 @@ from ticketly_operator.desired.installation import NAME as OPERATOR
 from ticketly_operator.desired.installation import Installation
 
 READY_SECONDS: Final = 300
-ARRIVAL_SECONDS: Final = 60
 _OPERATOR_NAMESPACE: Final = Installation().namespace
 
 
@@ -53,11 +49,16 @@ class Story:
 
     def say(self, text: str) -> None:
         """One line, on standard output."""
-        print(f"[{time.monotonic() - self._began:6.1f} s] {text}", flush=True)
+        self._write(f"[{time.monotonic() - self._began:6.1f} s] {text}")
 
     def show(self, text: str) -> None:
         """What a program printed."""
-        print("\n".join(f"             {line}" for line in text.rstrip().splitlines()), flush=True)
+        for line in text.rstrip().splitlines():
+            self._write(f"             {line}")
+
+    def _write(self, line: str) -> None:
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
 
 
 def show(folder: Path, *, keep: bool) -> None:
@@ -151,9 +152,9 @@ def _close(starts: list[Future[Any]]) -> None:
 
 def _install(plane: ControlPlane, story: Story) -> OperatorProcess:
     """By the product's own command; then the process that plays its pod."""
-    arguments = ["install", "--kubeconfig", str(plane.kubeconfig)]
-    story.say(f"$ ticketly {' '.join(arguments)}")
-    story.show(_ticketly(plane, *arguments))
+    arguments = ["apply", "--server-side", "--filename=operator/install/ticketly-operator.yaml"]
+    story.show(plane.kubectl(*arguments))
+    plane.kubectl("wait", "--for=condition=Established", "crd/ticketlyplatforms.ticketly.io")
     account = plane.kubeconfig_for(OPERATOR, _OPERATOR_NAMESPACE)
     operator = OperatorProcess(plane, _OPERATOR_NAMESPACE, kubeconfig=account)
     try:
@@ -182,7 +183,7 @@ def _apply(plane: ControlPlane, stores: Stores, folder: Path, story: Story) -> N
     story.say(f"Secrets made: {', '.join(sorted(secrets))}")
     file = folder / "platform.yaml"
     file.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
-    story.say("crds/ticketly_crds/samples/cluster.yaml with the addresses of these stores and one replica of each topic:")
+    story.say("the sample cluster.yaml, with the addresses of these stores and one replica of each topic:")
     story.say(f"$ kubectl apply -f {file}")
     story.show(plane.kubectl("apply", f"--filename={file}"))
 
@@ -205,37 +206,13 @@ def _await_ready(plane: ControlPlane, operator: OperatorProcess, story: Story) -
 
 
 def _status(plane: ControlPlane, story: Story) -> None:
-    arguments = ["status", "--kubeconfig", str(plane.kubeconfig), "--namespace", "ticketly"]
-    story.say(f"$ ticketly {' '.join(arguments)}")
-    story.show(_ticketly(plane, *arguments))
+    story.show(plane.kubectl("get", "tkp", "--namespace=ticketly", "--output=wide"))
 
 
 def _prove(stores: Stores, story: Story) -> None:
-    seconds = run_apart(asyncio.wait_for(_row_arrives(stores), ARRIVAL_SECONDS))
+    seconds = run_apart(arrivals.row(stores))
     topic = names.table_topic("organizations")
     story.say(f"a row written to {names.EVENT_DATABASE} came out of {topic} {seconds * 1000:.0f} ms later")
-
-
-async def _row_arrives(stores: Stores) -> float:
-    """From the commit to a consumer, in seconds."""
-    topic, key = names.table_topic("organizations"), uuid.uuid4()
-    consumer = AIOKafkaConsumer(topic, bootstrap_servers=stores.addresses.bootstrap_servers, group_id=None)
-    await consumer.start()
-    try:
-        await consumer.seek_to_end()
-        connection = await stores.sql(names.EVENT_DATABASE)
-        try:
-            statement = "insert into organizations (id, name, user_id) values ($1, 'Demo', gen_random_uuid())"
-            await connection.execute(statement, key)
-        finally:
-            await connection.close()
-        began = time.monotonic()
-        async for record in consumer:
-            if str(key).encode() in (record.key or b""):
-                return time.monotonic() - began
-    finally:
-        await consumer.stop()
-    raise AssertionError("a consumer ends only when it is told to")
 
 
 def _explain(plane: ControlPlane, operator: OperatorProcess, folder: Path, story: Story) -> None:

@@ -297,6 +297,17 @@ class Bench:
 
         await eventually(streams, f"{name} is read")
 
+    async def until_idle(self, name: str = names.EVENT_SLOT) -> None:
+        async def idle() -> bool:
+            found = await self.slot(name)
+            return bool(found and not found["active"])
+
+        await eventually(idle, f"nobody reads {name}")
+
+    async def stores_setting(self, **settings: str) -> None:
+        """Restart PostgreSQL with other settings."""
+        await asyncio.to_thread(lambda: self.stores.restart_postgres(**settings))
+
     async def drop_slot(self, name: str) -> None:
         """Whoever reads from it is thrown out."""
 
