@@ -113,8 +113,8 @@ def connector(state="RUNNING", *tasks, config=None):
     return SeenConnector(WANTED.name, CONFIG if config is None else config, state, tasks)
 
 
-def decide(seen, previous=None, *, wanted=WANTED, now=NOW, lost="", mended=False):
-    return plan_connector(wanted, CONFIG, seen, previous, PACE, now, None, lost, mended=mended)
+def decide(seen, previous=None, *, wanted=WANTED, now=NOW, lost="", **more):
+    return plan_connector(wanted, CONFIG, seen, previous, PACE, now, None, lost, **more)
 
 
 RUNNING = SeenTask(0, "RUNNING")
@@ -188,6 +188,16 @@ def test_a_healthy_period_gives_the_budget_back():
     almost = decide(connector("RUNNING", RUNNING), first.status, now=NOW + timedelta(minutes=29, seconds=59))
     assert almost.status.restarts == 5
     assert decide(connector("RUNNING", RUNNING), almost.status, now=NOW + timedelta(minutes=30)).status.restarts == 0
+
+
+def test_a_task_that_says_that_it_runs_over_a_slot_that_nobody_reads_is_restarted_in_the_end():
+    first = decide(connector("RUNNING", RUNNING), unread_since=NOW)
+    assert (first.act, first.finding.reason) == ("none", Reason.CONNECTOR_STARTING)
+    late = NOW + timedelta(minutes=5)
+    second = decide(connector("RUNNING", RUNNING), first.status, now=late, unread_since=NOW)
+    assert (second.act, second.finding.reason, second.status.restarts) == ("restart", Reason.CONNECTOR_RETRYING, 1)
+    third = decide(connector("RUNNING", RUNNING), second.status, now=late, unread_since=NOW)
+    assert (third.act, third.status.next_restart_time) == ("none", late + timedelta(minutes=2))
 
 
 def test_running_at_rest_changes_nothing_in_the_status():
@@ -333,6 +343,14 @@ def test_a_slot_that_is_well_is_only_shown():
 )
 def test_a_gap_is_seen_whatever_the_task_says(seen, offsets):
     assert judge(seen, offsets).lost
+
+
+def test_a_slot_is_unread_only_after_the_snapshot():
+    idle = slot(active=False)
+    assert judge(idle, {"lsn": 1500}).unread
+    assert not judge(idle, {"lsn": 1500, "snapshot": "INITIAL"}).unread
+    assert not judge(idle, None).unread
+    assert not judge(slot(), {"lsn": 1500}).unread
 
 
 def test_another_server_in_the_place_of_the_old_one_has_another_log():

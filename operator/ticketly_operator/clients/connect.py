@@ -65,9 +65,9 @@ class ConnectRest(AbstractAsyncContextManager["ConnectRest"]):
         """Resume, pause or stop."""
         await self._call("PUT", name, f"/{_VERBS[state]}")
 
-    async def restart_failed(self, name: str) -> None:
-        """Restart the connector and its tasks where they failed."""
-        await self._call("POST", name, "/restart?includeTasks=true&onlyFailed=true")
+    async def restart(self, name: str) -> None:
+        """Restart the connector and its tasks, also one that says it runs: Debezium may repeat itself for ever."""
+        await self._call("POST", name, "/restart?includeTasks=true")
 
     async def delete(self, name: str) -> None:
         """Delete; that it is gone already is fine."""

@@ -87,6 +87,8 @@ class Pace:
 
     backoff_cap: timedelta
     healthy_reset: timedelta
+    unread_limit: timedelta = timedelta(minutes=5)
+    """So long nobody may read the slot of a task that says it runs. Debezium repeats itself without telling."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +133,12 @@ def plan_connector(
     lost: str = "",
     *,
     mended: bool = False,
+    unread_since: datetime | None = None,
 ) -> ConnectorPlan:
     """Return the next step. ``lost`` is what the slot guardian found, empty when the slot is well or unknown.
 
-    ``mended``: somebody has just changed the credentials, so a refused login is tried again soon.
+    ``mended``: somebody has just changed the credentials, so a refused login is tried again soon. ``unread_since``:
+    nobody reads the slot since then, whatever the task says.
     """
     last = previous or ConnectorStatus(name=wanted.name, phase=ConnectorPhase.UNKNOWN)
     base = last.model_copy(update={"slot": slot, "message": ""})
@@ -166,6 +170,12 @@ def plan_connector(
         return _failed(wanted, base, lost or traces[0], kind, pace, now, mended=mended)
     if not seen.tasks or any(task.state != "RUNNING" for task in seen.tasks):
         what = "has no running task yet"
+        status = base.model_copy(update={"phase": ConnectorPhase.STARTING, "running_since": None, "message": what})
+        return ConnectorPlan("none", status, _finding(wanted, Reason.CONNECTOR_STARTING, what))
+    if unread_since is not None:
+        what = "says that it runs, and nobody reads its slot"
+        if now - unread_since >= pace.unread_limit:
+            return _failed(wanted, base, what, FailureClass.RETRIABLE, pace, now, mended=mended)
         status = base.model_copy(update={"phase": ConnectorPhase.STARTING, "running_since": None, "message": what})
         return ConnectorPlan("none", status, _finding(wanted, Reason.CONNECTOR_STARTING, what))
     return _running(wanted, base, pace, now)

@@ -7,7 +7,7 @@ RUNNING over a slot that was dropped and made anew, or over the log of another s
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -32,11 +32,15 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class SlotVerdict:
-    """``lost`` says why the slot's stream has a gap, empty when it has none. ``act``: the policy's limit is passed."""
+    """``lost`` says why the slot's stream has a gap, empty when it has none. ``act``: the policy's limit is passed.
+
+    ``unread``: nobody reads from it although the snapshot before is done.
+    """
 
     status: SlotStatus | None
     lost: str = ""
     act: bool = False
+    unread: bool = False
     findings: tuple[Finding, ...] = ()
     notices: tuple[Notice, ...] = ()
 
@@ -65,7 +69,8 @@ def judge_slot(
     lost = _lost(wanted, seen, seen.slot, stored, before)
     if lost:
         return SlotVerdict(status, lost=lost)
-    return _retaining(wanted, seen.slot, status)
+    unread = not seen.slot.active and stored is not None and not (offsets or {}).get("snapshot")
+    return replace(_retaining(wanted, seen.slot, status), unread=unread)
 
 
 def _lost(wanted: Connector, seen: SeenDatabase, slot: SeenSlot, stored: int | None, before: Reading | None) -> str:

@@ -45,6 +45,8 @@ class _Memory:
     readings: dict[str, Reading] = field(default_factory=dict)
     credentials: str | None = None
     mended_at: datetime | None = None
+    unread: dict[str, datetime] = field(default_factory=dict)
+    """Since when nobody reads from a slot."""
     forgiven: set[str] = field(default_factory=set)
     """Connectors that have got their restarts back since the credentials changed."""
 
@@ -152,7 +154,16 @@ class Capture:
             return await self._rebuild(turn, wanted, seen, last)
         config = turn.config(wanted, generation)
         plan = plan_connector(
-            wanted, config, seen, last, self._pace, turn.view.now, verdict.status, verdict.lost, mended=turn.mended
+            wanted,
+            config,
+            seen,
+            last,
+            self._pace,
+            turn.view.now,
+            verdict.status,
+            verdict.lost,
+            mended=turn.mended,
+            unread_since=turn.memory.unread.get(wanted.slot),
         )
         turn.notices += verdict.notices
         if turn.view.paused:
@@ -183,6 +194,10 @@ class Capture:
             reason = Reason.SCHEMA_REFUSED
             turn.found.append(Finding(ConditionType.CONNECTORS_READY, ConditionStatus.FALSE, reason, text))
         verdict = judge_slot(wanted, seen, offsets, memory.readings.get(wanted.slot), now)
+        if verdict.unread:
+            memory.unread.setdefault(wanted.slot, now)
+        else:
+            memory.unread.pop(wanted.slot, None)
         if seen.slot is not None and not verdict.lost:
             memory.readings[wanted.slot] = Reading(now, seen.slot.retained_bytes, seen.system)
         return verdict
@@ -193,16 +208,13 @@ class Capture:
         elif plan.act == "state":
             await turn.connect.set_state(wanted.name, wanted.state)
         elif plan.act == "restart":
-            await turn.connect.restart_failed(wanted.name)
-            self._count(turn.view, wanted)
+            await self._restart(turn, wanted)
 
     async def _unblock(self, turn: _Turn, wanted: Connector, status: ConnectorStatus) -> ConnectorStatus:
-        """Pause and resume a connector that says it runs and holds back the log: its task connects anew."""
+        """Restart a connector that says it runs and holds back the log: its task connects anew."""
         if status.restarts >= wanted.max_restarts:
             return status
-        await turn.connect.set_state(wanted.name, "paused")
-        await turn.connect.set_state(wanted.name, "running")
-        self._count(turn.view, wanted)
+        await self._restart(turn, wanted)
         text = f"connector {wanted.name}: its slot holds back log"
         turn.notices.append(Notice("ConnectorRestarted", text, "Warning"))
         return status.model_copy(update={"restarts": status.restarts + 1, "running_since": None})
@@ -229,8 +241,10 @@ class Capture:
         turn.memory.readings.pop(wanted.slot, None)
         return ConnectorStatus(name=wanted.name, phase=ConnectorPhase.STARTING, generation=generation)
 
-    def _count(self, view: View, wanted: Connector) -> None:
-        self._restarted(view.platform.metadata.namespace, view.platform.name, wanted.name)
+    async def _restart(self, turn: _Turn, wanted: Connector) -> None:
+        await turn.connect.restart(wanted.name)
+        turn.memory.unread.pop(wanted.slot, None)
+        self._restarted(turn.view.platform.metadata.namespace, turn.view.platform.name, wanted.name)
 
 
 def _mended(memory: _Memory, secret: Secret | None, now: datetime) -> bool:

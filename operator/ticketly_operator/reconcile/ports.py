@@ -73,8 +73,8 @@ class Connect(Protocol):
     async def set_state(self, name: str, state: Literal["running", "paused", "stopped"]) -> None:
         """Resume, pause or stop."""
 
-    async def restart_failed(self, name: str) -> None:
-        """Restart the connector and its tasks where they failed."""
+    async def restart(self, name: str) -> None:
+        """Restart the connector and its tasks, whatever state they are in."""
 
     async def delete(self, name: str) -> None:
         """Delete; that it is gone already is fine. Offsets survive."""
