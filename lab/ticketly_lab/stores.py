@@ -44,6 +44,9 @@ CONNECT: Final = "connect"
 PARTS: Final = (POSTGRES, KAFKA, CONNECT)
 """In the order of their start."""
 
+START_TIMEOUT_SECONDS: Final = 300.0
+"""For one part; many test processes may start theirs at the same moment."""
+
 Secrets = dict[str, dict[str, str]]
 """Contents by name of the Secret and key."""
 
@@ -124,7 +127,7 @@ class Stores:
         component = self._component(part)
         component.prepare()
         self.children.run(part, _process(component))
-        run_apart(self.children.ready(part, component.probe, component.start_timeout_seconds))
+        run_apart(self.children.ready(part, component.probe, START_TIMEOUT_SECONDS))
         run_apart(_settle(component))
 
     def stop(self, part: str) -> None:

@@ -118,7 +118,7 @@ def running(control_plane: ControlPlane, stores: Stores) -> Iterator[Running]:
 
 
 @pytest.mark.kubernetes
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_the_sample_becomes_ready_and_says_so(running: Running) -> None:
     assert "condition met" in running.wait("Ready")
     status = running.status()
@@ -130,7 +130,7 @@ def test_the_sample_becomes_ready_and_says_so(running: Running) -> None:
 
 
 @pytest.mark.kubernetes
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_rows_and_messages_arrive_through_the_operators_connectors(running: Running) -> None:
     running.wait("Ready")
     running.captures()
@@ -162,7 +162,7 @@ def delete_a_connector(running: Running) -> None:
 
 
 @pytest.mark.kubernetes
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize(
     "fault",
     [kill_connect, restart_kafka, restart_postgres_twice, restart_the_api_server, delete_a_connector],

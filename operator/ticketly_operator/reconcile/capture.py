@@ -136,6 +136,9 @@ class Capture:
             # whoever holds back the log fills the disk, also while Connect is away
             verdict = await self._slot(turn, wanted, offsets_known=False)
             turn.found += verdict.findings
+            if verdict.lost:
+                reason = Reason.SLOT_LOST
+                turn.found.append(Finding(ConditionType.CONNECTORS_READY, ConditionStatus.FALSE, reason, verdict.lost))
             turn.notices += verdict.notices
             raise
         if seen is None and not _migrated(turn.view, wanted):

@@ -61,7 +61,7 @@ SETTINGS = OperatorSettings.model_validate(
         "slots": {"connect_timeout_seconds": 3, "statement_timeout_seconds": 3},
     }
 )
-PATIENCE_SECONDS = 120.0
+PATIENCE_SECONDS = 240.0
 
 
 async def eventually(look: Callable[[], Awaitable[Any]], what: str, seconds: float = PATIENCE_SECONDS) -> Any:

@@ -8,6 +8,9 @@ from ticketly_crds import names
 from ticketly_crds.status import ConditionStatus, ConditionType, ConnectorPhase, FailureClass, Reason
 from ticketly_lab.stores import CONNECT
 
+pytestmark = pytest.mark.timeout(1200)
+"""Several waits for real parts in each, and the first test starts them."""
+
 TABLES, OUTBOX = names.EVENT_CONNECTOR, names.OUTBOX_CONNECTOR
 READY = ConditionType.CONNECTORS_READY
 CONFIGS = {("PUT", f"/connectors/{name}/config"): 1 for name in (TABLES, OUTBOX)}

@@ -13,6 +13,9 @@ from ticketly_operator.clients.kafka import Access, KafkaBrokers
 
 from .conftest import CONNECTORS, TERMS, eventually
 
+pytestmark = pytest.mark.timeout(1200)
+"""Several waits for real parts in each, and the first test starts them."""
+
 
 async def topics(bench):
     async with KafkaBrokers(Access(bench.stores.addresses.bootstrap_servers), 20) as brokers:

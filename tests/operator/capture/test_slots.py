@@ -11,6 +11,9 @@ from ticketly_crds import names
 from ticketly_crds.status import ConditionType, ConnectorPhase, Reason
 from ticketly_lab.stores import CONNECT, POSTGRES
 
+pytestmark = pytest.mark.timeout(1200)
+"""Several waits for real parts in each, and the first test starts them."""
+
 TABLES, SLOT = names.EVENT_CONNECTOR, names.EVENT_SLOT
 READY = ConditionType.CONNECTORS_READY
 

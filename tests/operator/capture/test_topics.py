@@ -15,6 +15,9 @@ from ticketly_operator.clients.kafka import Access, KafkaBrokers
 
 from .conftest import delete_topics, eventually
 
+pytestmark = pytest.mark.timeout(1200)
+"""Several waits for real parts in each, and the first test starts them."""
+
 READY = ConditionType.TOPICS_READY
 SEATS = names.SEATS_STATUS_TOPIC
 TIERS = names.table_topic("tiers")
