@@ -67,6 +67,7 @@ def platform_blueprint() -> Blueprint:
         peer_hosts={name: name for name in CONTRACT_PORTS},
         public_url=f"http://127.0.0.1:{FRONT_DOOR_PORT}",
         uploads_directory=UPLOADS,
+        autoscaled=False,
     )
     return blueprint(platform, placement)
 
