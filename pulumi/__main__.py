@@ -1,1 +1,5 @@
-"""Pulumi entry point; the components come with the AWS side."""
+"""The AWS side of Ticketly: read the configuration, build, name the outputs."""
+
+from ticketly_infra import program
+
+program.main()

@@ -80,7 +80,7 @@ class NetworkSettings(Section):
 class DatabaseSettings(Section):
     """PostgreSQL. `slot_wal_keep_mib` bounds what a stopped connector can hold back: past it the slot is lost."""
 
-    engine_version: str = Field(default="17.6", pattern=r"^1[5-9](\.\d+)?$")
+    engine_version: str = Field(default="17", pattern=r"^1[5-9](\.\d+)?$")
     instance_class: str = Field(default="db.m7g.large", pattern=r"^db\.[a-z0-9]+\.[a-z0-9]+$")
     storage_gib: int = Field(default=100, ge=20, le=16384)
     max_storage_gib: int = Field(default=1000, ge=20, le=65536)
@@ -113,7 +113,7 @@ class CacheSettings(Section):
 class KafkaSettings(Section):
     """MSK, profile `prod`."""
 
-    version: str = Field(default="3.9.x", pattern=r"^\d\.\d+\.(\d+|x)(\.kraft)?$")
+    version: str = Field(default="3.9.x.kraft", pattern=r"^\d\.\d+\.(\d+|x)(\.kraft)?$")
     instance_type: str = Field(default="kafka.m7g.large", pattern=r"^kafka\.[a-z0-9]+\.[a-z0-9]+$")
     brokers_per_zone: int = Field(default=1, ge=1, le=10)
     storage_gib: int = Field(default=250, ge=10, le=16384)

@@ -122,8 +122,8 @@ class Recorder(mocks.Mocks):
             "endpoint": f"endpoint-{number}.example.internal:5432",
             "address": f"address-{number}.example.internal",
             "port": 5432,
-            **added_by_aws(args.typ, number, inputs),
             **inputs,
+            **added_by_aws(args.typ, number, inputs),
         }
         if args.custom:
             self.recorded.append(
@@ -193,7 +193,7 @@ def added_by_aws(kind: str, number: str, inputs: Mapping[str, Any]) -> dict[str,
             return {"arn": f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{name}-{number[-6:]}"}
         case "aws:sesv2/emailIdentity:EmailIdentity":
             tokens = [f"token{place}{number}" for place in "abc"]
-            return {"dkimSigningAttributes": {"tokens": tokens}}
+            return {"dkimSigningAttributes": {**inputs.get("dkimSigningAttributes", {}), "tokens": tokens}}
         case "aws:sqs/queue:Queue":
             return {"url": f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/queue-{number}"}
         case "aws:ec2/instance:Instance":
