@@ -25,6 +25,7 @@ from ticketly_infra.database import Database, DatabaseArgs
 from ticketly_infra.document_store import DocumentStore, DocumentStoreArgs
 from ticketly_infra.domains import Domains, DomainsArgs
 from ticketly_infra.edge import Edge, EdgeArgs
+from ticketly_infra.guard import Guard
 from ticketly_infra.identity import Identity, IdentityArgs
 from ticketly_infra.kafka import Kafka, KafkaArgs
 from ticketly_infra.keys import Keys, KeysArgs
@@ -84,8 +85,10 @@ def settings() -> Settings:
 def main() -> None:
     """Build everything the selected stack has."""
     found = settings()
-    caller = aws.get_caller_identity()
-    build(Scope(found, caller.account_id))
+    guard = Guard(kept=found.protect)
+    guard.watch()
+    build(Scope(found, aws.get_caller_identity().account_id))
+    pulumi.export("policies", guard.verdict())
 
 
 def build(scope: Scope) -> None:
