@@ -79,3 +79,40 @@ def scope_of() -> Callable[..., Scope]:
         return Scope(load(profile, given), ACCOUNT)
 
     return scope
+
+
+CONFIGS = {
+    profile: {f"ticketly:{key}": value for key, value in values.items()}
+    for profile, values in (("dev", DEV), ("prod", PROD))
+}
+
+
+@pytest.fixture(scope="session")
+def programs(recorded) -> Mapping[str, Run]:
+    """The whole program of each profile, run once."""
+    program = importlib.import_module("ticketly_infra.program")
+    return {profile: recorded(program.main, profile, config) for profile, config in CONFIGS.items()}
+
+
+def seen_by_policies(resources: list[dict[str, Any]]) -> list[Any]:
+    """Recorded resources as the rules take them."""
+    policies = importlib.import_module("ticketly_infra.policies")
+    return [
+        policies.Seen(
+            one["type"].removeprefix("aws:"),
+            one["name"],
+            one["inputs"],
+            protect=one["protect"],
+            creates_first=one["createsFirst"],
+            secrets=frozenset(one["secrets"]),
+            id=one["id"],
+            arn=one["outputs"].get("arn", ""),
+        )
+        for one in resources
+    ]
+
+
+@pytest.fixture(scope="session")
+def seen(programs) -> Mapping[str, list[Any]]:
+    """What the rules look at, for both profiles."""
+    return {profile: seen_by_policies(run.resources) for profile, run in programs.items()}

@@ -114,10 +114,10 @@ class Recorder(mocks.Mocks):
             limit = _NAME_LIMITS.get(args.typ, 200)
             inputs[name_input] = f"{args.name[: limit - 8]}-{number[-7:]}"
         outputs = {
-            "arn": f"arn:aws:{service}:{REGION}:{ACCOUNT}:{kind.lower()}/{identifier}",
+            "arn": f"arn:aws:{service}:{'' if service == 'iam' else REGION}:{ACCOUNT}:{kind.lower()}/{identifier}",
             **{
                 name: f"{name.lower()}-{number}{'0' * 9}"
-                for name in ("url", "name", "dnsName", "zoneId", "bucket", "keyId", "allocationId")
+                for name in ("url", "name", "dnsName", "zoneId", "bucket", "keyId", "allocationId", "arnSuffix")
             },
             "endpoint": f"endpoint-{number}.example.internal:5432",
             "address": f"address-{number}.example.internal",
@@ -174,6 +174,8 @@ def added_by_aws(kind: str, number: str, inputs: Mapping[str, Any]) -> dict[str,
             }
         case "aws:cloudfront/distribution:Distribution":
             return {"domainName": f"d{number}.cloudfront.net", "hostedZoneId": "Z2FDTNDATAQYW2"}
+        case "aws:ec2/launchTemplate:LaunchTemplate":
+            return {"latestVersion": 1}
         case "aws:ecr/repository:Repository":
             return {"repositoryUrl": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{inputs.get('name')}"}
         case "aws:eks/cluster:Cluster":
@@ -183,6 +185,10 @@ def added_by_aws(kind: str, number: str, inputs: Mapping[str, Any]) -> dict[str,
             return {"resources": [{"autoscalingGroups": [{"name": f"eks-nodes-{number}"}]}]}
         case "aws:elasticache/replicationGroup:ReplicationGroup":
             return {"primaryEndpointAddress": host, "readerEndpointAddress": f"reader.{host}"}
+        case "aws:msk/configuration:Configuration":
+            return {"latestRevision": 1}
+        case "aws:s3/bucket:Bucket":
+            return {"bucketRegionalDomainName": f"{inputs.get('bucket')}.s3.{REGION}.amazonaws.com"}
         case "aws:msk/cluster:Cluster":
             return {"bootstrapBrokersSaslScram": f"b-1.{host}:9096,b-2.{host}:9096,b-3.{host}:9096"}
         case "aws:rds/instance:Instance":

@@ -189,6 +189,7 @@ def alarm(taken: Taken) -> Steps:
         Unit=taken.get("unit"),
         AlarmActions=taken.get("alarmActions"),
         OKActions=taken.get("okActions"),
+        Metrics=pascal(taken.get("metricQueries")),
         Dimensions=[{"Name": one, "Value": value} for one, value in taken.get("dimensions", {}).items()] or None,
     )
     yield Call("cloudwatch", "put_metric_alarm", parameters)
@@ -266,7 +267,7 @@ def brokers(taken: Taken) -> Steps:
         ClientAuthentication=_authentication(taken.get("clientAuthentication")),
         ConfigurationInfo=configuration and {"Arn": configuration["arn"], "Revision": configuration["revision"]},
         EnhancedMonitoring=taken.get("enhancedMonitoring"),
-        LoggingInfo=pascal(taken.get("loggingInfo"), s3="S3"),
+        LoggingInfo=pascal(taken.get("loggingInfo"), s3="S3", cloudwatchLogs="CloudWatchLogs"),
         OpenMonitoring=pascal(taken.get("openMonitoring")),
     )  # fmt: skip
     answer = yield Call("kafka", "create_cluster", parameters)
@@ -322,6 +323,8 @@ def kubernetes(taken: Taken) -> Steps:
         if encryption
         else None,
         accessConfig=taken.get("accessConfig"),
+        kubernetesNetworkConfig=taken.get("kubernetesNetworkConfig"),
+        upgradePolicy=taken.get("upgradePolicy"),
         logging={"clusterLogging": [{"types": taken.get("enabledClusterLogTypes"), "enabled": True}]}
         if taken.get("enabledClusterLogTypes")
         else None,

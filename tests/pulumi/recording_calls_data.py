@@ -43,6 +43,7 @@ def rds_parameter_group(taken: Taken) -> Steps:
 @translates("aws:rds/instance:Instance")
 def rds_instance(taken: Taken) -> Steps:
     taken.ignore("finalSnapshotIdentifier", "skipFinalSnapshot", "applyImmediately", "allowMajorVersionUpgrade")
+    taken.ignore("deleteAutomatedBackups")
     fields = {
         "identifier": "DBInstanceIdentifier", "engine": "Engine", "engineVersion": "EngineVersion",
         "instanceClass": "DBInstanceClass", "allocatedStorage": "AllocatedStorage", "storageType": "StorageType",

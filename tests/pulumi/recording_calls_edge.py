@@ -29,6 +29,7 @@ def load_balancer(taken: Taken) -> Steps:
         "desyncMitigationMode": "routing.http.desync_mitigation_mode",
         "enableHttp2": "routing.http2.enabled",
         "xffHeaderProcessingMode": "routing.http.xff_header_processing.mode",
+        "enableWafFailOpen": "waf.fail_open.enabled",
     }
     attributes = [
         {"Key": key, "Value": str(taken.get(name)).lower()}
@@ -38,6 +39,7 @@ def load_balancer(taken: Taken) -> Steps:
     logs = taken.get("accessLogs")
     if logs:
         told = {"access_logs.s3.enabled": logs.get("enabled"), "access_logs.s3.bucket": logs["bucket"]}
+        told |= given(**{"access_logs.s3.prefix": logs.get("prefix")})
         attributes += [{"Key": key, "Value": str(value).lower()} for key, value in told.items()]
     if attributes:
         parameters = {"LoadBalancerArn": made["LoadBalancerArn"], "Attributes": attributes}

@@ -17,12 +17,13 @@ import boto3
 import recording_calls_access
 import recording_calls_data
 import recording_calls_edge
+import recording_calls_machines
 from botocore.config import Config
 from botocore.validate import ParamValidator
 from moto.server import ThreadedMotoServer
 from recording_calls import NOT_COVERED, REPLAYED, TRANSLATIONS, Call, Taken
 
-PARTS = (recording_calls_access, recording_calls_data, recording_calls_edge)
+PARTS = (recording_calls_access, recording_calls_data, recording_calls_edge, recording_calls_machines)
 """Importing them fills the table of translations."""
 REGION = "ap-south-1"
 
@@ -126,4 +127,6 @@ def replay(resources: list[dict[str, Any]]) -> dict[str, Any]:
 
 if __name__ == "__main__":
     os.environ.update(AWS_ACCESS_KEY_ID="testing", AWS_SECRET_ACCESS_KEY="testing", AWS_DEFAULT_REGION=REGION)
+    # else the emulator knows none of the policies that AWS maintains
+    os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
     print(json.dumps(replay(json.loads(Path(sys.argv[1]).read_text()))))
