@@ -172,7 +172,7 @@ class Settings(Section):
     platform_namespace: Label = "ticketly"
     web_origins: tuple[Origin, ...] = Field(default=(), max_length=32)
     alarm_email: Mail | Literal[""] = ""
-    monthly_budget_usd: int = Field(default=2500, ge=10, le=1_000_000)
+    monthly_budget_usd: int = Field(default=3500, ge=10, le=1_000_000)
     protect: bool = True
     secret_recovery_days: int = Field(default=30, ge=7, le=30)
     tags: dict[str, str] = Field(default_factory=dict, max_length=40)

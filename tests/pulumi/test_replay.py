@@ -17,7 +17,46 @@ from ticketly_cli.local import paths
 
 HERE = Path(__file__).parent
 REQUIREMENTS = HERE / "emulator-requirements.txt"
+STATE_BACKEND = HERE.parents[1] / "pulumi" / "state-backend.yaml"
 VALIDATED = {"aws:eks/podIdentityAssociation:PodIdentityAssociation", "aws:msk/configuration:Configuration"}
+"""Kinds of the sample that the emulator does not know."""
+
+PROGRAM_VALIDATED = {
+    "dev": {
+        "aws:dlm/lifecyclePolicy:LifecyclePolicy": "the emulator has only a part of its calls",
+        "aws:sesv2/configurationSetEventDestination:ConfigurationSetEventDestination": "unknown to the emulator",
+        "aws:sesv2/emailIdentityMailFromAttributes:EmailIdentityMailFromAttributes": "unknown to the emulator",
+    },
+    "prod": {
+        "aws:autoscaling/attachment:Attachment": "the emulator makes no machines for a node group",
+        "aws:docdb/cluster:Cluster": "the emulator has no DocumentDB, and answers its calls as RDS",
+        "aws:docdb/clusterInstance:ClusterInstance": "as above",
+        "aws:docdb/clusterParameterGroup:ClusterParameterGroup": "as above",
+        "aws:docdb/subnetGroup:SubnetGroup": "as above",
+        "aws:eks/accessEntry:AccessEntry": "unknown to the emulator",
+        "aws:eks/accessPolicyAssociation:AccessPolicyAssociation": "unknown to the emulator",
+        "aws:eks/addon:Addon": "unknown to the emulator",
+        "aws:eks/podIdentityAssociation:PodIdentityAssociation": "unknown to the emulator",
+        "aws:msk/configuration:Configuration": "unknown to the emulator",
+        "aws:msk/scramSecretAssociation:ScramSecretAssociation": "unknown to the emulator",
+        "aws:sesv2/configurationSetEventDestination:ConfigurationSetEventDestination": "unknown to the emulator",
+        "aws:sesv2/emailIdentityMailFromAttributes:EmailIdentityMailFromAttributes": "unknown to the emulator",
+    },
+}
+"""Kinds of the program that are checked against AWS's own description and not sent, each with the reason."""
+
+CONFIG = {
+    "dev": {"ticketly:profile": "dev", "ticketly:domain": "dev.example.com", "ticketly:alarmEmail": "o@example.com"},
+    "prod": {
+        "ticketly:profile": "prod",
+        "ticketly:domain": "tickets.example.com",
+        "ticketly:alarmEmail": "o@example.com",
+        "ticketly:identity": '{"adminCidrs": ["198.51.100.0/24"]}',
+        "ticketly:cluster": json.dumps(
+            {"publicAccessCidrs": ["198.51.100.0/24"], "adminRoleArns": ["arn:aws:iam::123456789012:role/operators"]}
+        ),
+    },
+}
 
 
 @pytest.fixture(scope="session")
@@ -39,12 +78,13 @@ def emulator() -> Path:
     return place / "bin" / "python"
 
 
-def record(program: str, stack: str, file: Path) -> list[dict]:
+def record(program: str, stack: str, file: Path, config: dict[str, str] | None = None) -> list[dict]:
     done = subprocess.run(
         [sys.executable, str(HERE / "recording.py"), program, stack, str(file)],
+        env={**os.environ, "RECORDING_CONFIG": json.dumps(config or {})},
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=280,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -126,3 +166,38 @@ def test_a_wrong_shape_of_each_of_these_kinds_is_caught_and_nothing_else(emulato
 def test_a_kind_nobody_placed_is_reported(emulator, sample, tmp_path):
     resources = [{**sample[0], "type": "aws:new/thing:Thing"}]
     assert replay(emulator, resources, tmp_path / "new.json")["unplaced"] == ["aws:new/thing:Thing"]
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("profile", ["dev", "prod"])
+def test_the_program_is_accepted_by_the_api(emulator, profile, tmp_path):
+    """Every resource of the real program, in an order of creation, with what other resources really gave."""
+    resources = record("ticketly_infra.program:main", profile, tmp_path / "recorded.json", CONFIG[profile])
+    found = replay(emulator, resources, tmp_path / f"{profile}.json")
+    assert found["failures"] == []
+    assert found["unplaced"] == []
+    assert set(found["validated"]) == set(PROGRAM_VALIDATED[profile])
+    assert found["calls"] > len(resources)
+
+
+@pytest.mark.timeout(600)
+def test_a_state_bucket_is_made_as_the_guide_says(emulator, tmp_path):
+    """The template of `pulumi/state-backend.yaml`, read by AWS's own linter and made in the emulator."""
+    done = subprocess.run(
+        [str(emulator), str(HERE / "state_backend.py"), str(STATE_BACKEND)],
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["faults"] == []
+    assert found["encryption"] == "aws:kms"
+    assert found["versioning"] == "Enabled"
+    assert set(found["block"].values()) == {True}
+    assert found["refuses_plain_http"]
+    assert found["key_rotates"]
+    assert found["kept"] == ["Bucket", "Key"]
+    assert (found["status"], found["outputs"]) == ("CREATE_COMPLETE", ["Bucket", "KeyAlias"])
+    assert found["buckets"] == ["ticketly-state-123456789012"]

@@ -1,6 +1,7 @@
 -- Databases and roles of a Ticketly platform: one role for each service, which owns its database, one for Keycloak, one
 -- for change capture. Idempotent: run it again after a password was rotated. Run as the master user of the server, which
--- need not be a superuser (on RDS it is not). Passwords come from the environment and are never printed.
+-- need not be a superuser (on RDS it is not). Passwords come from the environment and are never printed; the server
+-- writes no statements to its log but slow ones.
 
 \set ON_ERROR_STOP on
 \set QUIET on
@@ -11,10 +12,6 @@
 \getenv keycloak KEYCLOAK_PASSWORD
 \getenv cdc CDC_PASSWORD
 
--- Passwords must not reach the server's log, whatever it logs.
-SET log_statement = 'none';
-SET log_min_duration_statement = -1;
-SET log_min_error_statement = 'panic';
 SET password_encryption = 'scram-sha-256';
 
 SELECT format('CREATE ROLE %I LOGIN', name)
