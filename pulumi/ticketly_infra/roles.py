@@ -23,9 +23,7 @@ KEYCLOAK: Final = "keycloak"
 _COMPONENT: Final = "roles"
 _IMAGE: Final = "public.ecr.aws/docker/library/postgres:17-alpine"
 _CERTIFICATES: Final = "https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem"
-_COMMAND: Final = (
-    f'wget -q -O /tmp/rds.pem {_CERTIFICATES} && printf "%s" "$ROLES_SQL" | psql --no-psqlrc -v ON_ERROR_STOP=1 -f -'
-)
+_COMMAND: Final = f'wget -q -O /var/tmp/rds.pem {_CERTIFICATES} && printf "%s" "$ROLES_SQL" | psql --no-psqlrc -v ON_ERROR_STOP=1 -f -'
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +64,7 @@ class Roles(pulumi.ComponentResource):
                 "PGUSER": database.MASTER,
                 "PGDATABASE": "postgres",
                 "PGSSLMODE": "verify-full",
-                "PGSSLROOTCERT": "/tmp/rds.pem",  # noqa: S108  inside the container
+                "PGSSLROOTCERT": "/var/tmp/rds.pem",  # noqa: S108  inside the container
                 "ROLES_SQL": statements(),
             },
         )

@@ -51,4 +51,6 @@ if __name__ == "__main__":
     os.environ.update(AWS_ACCESS_KEY_ID="testing", AWS_SECRET_ACCESS_KEY="testing", AWS_DEFAULT_REGION=REGION)
     text = Path(sys.argv[1]).read_text()
     with mock_aws():
-        print(json.dumps({"faults": [str(one) for one in lint_all(text)], **written(text), **made(text)}))
+        # hints (I...) are about taste
+        faults = [str(one) for one in lint_all(text) if not one.rule.id.startswith("I")]
+        print(json.dumps({"faults": faults, **written(text), **made(text)}))

@@ -151,7 +151,13 @@ chmod 0755 /usr/local/bin/start-kafka
 
 service kafka "$KAFKA" --env KAFKA_HEAP_OPTS=-Xmx1g --volume /data/kafka:/data --volume /run/ticketly/kafka:/run/ticketly/kafka:ro \
     --volume /usr/local/bin/start-kafka:/start-kafka:ro --entrypoint /start-kafka "$KAFKA"
-service connect "$CONNECT" --env-file /run/ticketly/connect/worker.env \
+# The database's driver checks its certificate against RDS's, which it looks for in the user's home.
+mkdir -p /etc/ticketly/rds/.postgresql
+curl --fail --silent --show-error --retry 5 -o /etc/ticketly/rds/.postgresql/root.crt \
+    https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem
+chmod -R a+rX /etc/ticketly
+service connect "$CONNECT" --env-file /run/ticketly/connect/worker.env --env KAFKA_OPTS=-Duser.home=/opt/rds \
+    --volume /etc/ticketly/rds:/opt/rds:ro \
     --volume /run/ticketly/connect:/opt/kafka/external-configuration:ro "$CONNECT"
 service mongo "$MONGO" --env MONGO_INITDB_ROOT_USERNAME=@user@ --env MONGO_INITDB_ROOT_PASSWORD_FILE=/run/ticketly/password \
     --volume /run/ticketly/mongo:/run/ticketly:ro --volume /data/mongo:/data/db "$MONGO" --bind_ip_all --port @mongo-port@ --wiredTigerCacheSizeGB 0.5

@@ -8,10 +8,10 @@ REGISTRY='@registry@'
 VERSION='@k-version@'
 RELEASE="https://github.com/k3s-io/k3s/releases/download/${VERSION/+/%2B}"
 
-curl --fail --silent --show-error --location --retry 5 -o /tmp/k3s-arm64 "$RELEASE/k3s-arm64"
-curl --fail --silent --show-error --location --retry 5 -o /tmp/k3s-sums "$RELEASE/sha256sum-arm64.txt"
-(cd /tmp && grep ' k3s-arm64$' k3s-sums | sha256sum --check --strict -)
-install -m 0755 /tmp/k3s-arm64 /usr/local/bin/k3s
+curl --fail --silent --show-error --location --retry 5 -o /var/tmp/k3s-arm64 "$RELEASE/k3s-arm64"
+curl --fail --silent --show-error --location --retry 5 -o /var/tmp/k3s-sums "$RELEASE/sha256sum-arm64.txt"
+(cd /var/tmp && grep ' k3s-arm64$' k3s-sums | sha256sum --check --strict -)
+install -m 0755 /var/tmp/k3s-arm64 /usr/local/bin/k3s
 
 mkdir -p /etc/rancher/k3s
 aws secretsmanager get-secret-value --region "$REGION" --secret-id '@token-secret@' --query SecretString --output text |
