@@ -16,7 +16,7 @@ from prometheus_client import Counter, Histogram
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ticketly_common import telemetry
+from ticketly_common import telemetry, tracing
 from ticketly_common.problems import Problem, internal_error, send_problem
 from ticketly_common.settings import Cors as CorsSettings
 
@@ -30,10 +30,16 @@ class RequestContext:
 
     The id is the caller's ``X-Request-Id`` when it is a UUID, else a new one. The route label is the template that
     matched (``scope["route"]``) or what a raw handler put into ``scope["state"]["route"]``.
+
+    While traces are on it is also where a request's span begins; the span ends, like the measured time, with the start
+    of the answer, so that an open stream is not an open span. ``trusted`` callers decide what is sampled.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, listener: str, trusted: bool) -> None:
         self.app = app
+        self._trusted = trusted
+        self._open = 0
+        telemetry.IN_PROGRESS.labels(listener).set_function(lambda: self._open)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -43,6 +49,7 @@ class RequestContext:
         request_id = _request_id(scope)
         scope.setdefault("state", {})["request_id"] = request_id
         own = ((b"x-request-id", request_id.encode()), (b"vary", b"Origin"))
+        span = tracing.begin(scope, trusted=self._trusted) if tracing.enabled() else None
         started = time.perf_counter()
         status = 0
 
@@ -51,9 +58,12 @@ class RequestContext:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = [*message.get("headers", ()), *own]
-                _measure(scope, status, time.perf_counter() - started)
+                route = _measure(scope, status, time.perf_counter() - started)
+                if span is not None:
+                    span.answered(route, status, request_id)
             await send(message)
 
+        self._open += 1
         try:
             await self.app(scope, receive, send_with_id)
         except Problem as problem:
@@ -65,6 +75,10 @@ class RequestContext:
             if status:
                 raise
             await send_problem(internal_error(), scope, send_with_id)
+        finally:
+            self._open -= 1
+            if span is not None:
+                span.close()
 
 
 def _request_id(scope: Scope) -> str:
@@ -85,17 +99,20 @@ def _new_id() -> str:
 @functools.lru_cache(maxsize=4096)
 def _meters(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
     """Return the metric children of one kind of answer: looking them up costs more than counting."""
+    method = method if method in METHODS or method == "HEAD" else "other"
     return telemetry.REQUESTS.labels(method, route, status), telemetry.DURATION.labels(method, route)
 
 
-def _measure(scope: Scope, status: int, seconds: float) -> None:
+def _measure(scope: Scope, status: int, seconds: float) -> str:
+    """Count an answer; return its route."""
     # An included router's route knows only its own part of the path; its context in the scope knows the whole one.
     whole = scope.get("fastapi", {}).get("effective_route_context")
     route = whole or scope.get("route")
-    label = scope["state"].get("route") or getattr(route, "path", None) or "unmatched"
+    label: str = scope["state"].get("route") or getattr(route, "path", None) or "unmatched"
     count, duration = _meters(scope["method"], label, status)
     count.inc()
     duration.observe(seconds)
+    return label
 
 
 class BodyLimit:
@@ -194,9 +211,9 @@ def public_listener(app: ASGIApp, *, cors: CorsSettings, max_body_bytes: int) ->
         expose_headers=EXPOSED_HEADERS,
         max_age=3600,
     )
-    return RequestContext(shared)
+    return RequestContext(shared, listener="public", trusted=False)
 
 
 def internal_listener(app: ASGIApp, *, max_body_bytes: int = 1_048_576) -> ASGIApp:
     """Wrap an internal application: request id > body limit > trailing slash > application."""
-    return RequestContext(BodyLimit(TrailingSlash(app), max_bytes=max_body_bytes))
+    return RequestContext(BodyLimit(TrailingSlash(app), max_bytes=max_body_bytes), listener="internal", trusted=True)

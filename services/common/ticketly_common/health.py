@@ -13,7 +13,7 @@ from fastapi import Depends, FastAPI, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from ticketly_common import problems
+from ticketly_common import problems, telemetry
 from ticketly_common.auth import public
 
 Check = Callable[[], Awaitable[str | None]]
@@ -42,6 +42,7 @@ def internal_app(name: str, checks: Mapping[str, Check]) -> FastAPI:
     """Return the internal application; a service adds its internal routers to it."""
     app = FastAPI(title=f"{name} (internal)", docs_url=None, redoc_url=None, openapi_url=None)
     problems.install(app)
+    telemetry.describe_build(name)
 
     @app.get("/livez", dependencies=[Depends(public)])
     async def livez() -> dict[str, str]:

@@ -14,6 +14,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import time
+from collections import Counter
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -22,7 +24,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
-from ticketly_common import telemetry
+from ticketly_common import telemetry, tracing
 from ticketly_common.background import background
 from ticketly_common.settings import Kafka
 
@@ -146,6 +148,10 @@ class Projection:
         self._group = group
         self._max_records = max_records
         self._targets: dict[Position, int] | None = None
+        self._measured: set[Position] = set()
+        for topic in self._topics:
+            # From zero on: an increase is only seen by who knew the value before.
+            telemetry.DEAD_LETTERS.labels(topic)
         self._dead_letters = DeadLetters(kafka)
 
     @contextlib.asynccontextmanager
@@ -168,6 +174,7 @@ class Projection:
                 attempt = 0
             except Exception as error:  # noqa: BLE001 - this loop must outlive every fault of the broker or the store
                 attempt += 1
+                telemetry.CONSUMER_FAILURES.labels(self.name, "broker").inc()
                 _log.warning("projection interrupted", projection=self.name, attempt=attempt, error=repr(error))
             finally:
                 with contextlib.suppress(Exception):
@@ -205,10 +212,9 @@ class Projection:
                 for raw in batch
             ]
             if records:
-                await self._apply(records, {(r.topic, r.partition): r.offset + 1 for r in records})
-                for record in records:
-                    telemetry.RECORDS.labels(self.name, record.topic).inc()
+                await self._apply_measured(records)
             await self._note_progress(consumer, records)
+            telemetry.CONSUMER_POLLED.labels(self.name).set_to_current_time()
             if self._group is None and consumer.assignment() != first:
                 return  # partitions were added: start over with all of them, each at its stored position
 
@@ -223,8 +229,50 @@ class Projection:
                 # The log is younger than the store (a new broker): read what there is.
                 _log.warning("stored position is beyond the log", partition=str(partition), position=position)
                 position = 0
-            consumer.seek(partition, max(position, begins[partition]))
+            start = max(position, begins[partition])
+            consumer.seek(partition, start)
+            self._show_lag((partition.topic, partition.partition), ends[partition] - start)
+        self.forget_lag(self._measured - {(p.topic, p.partition) for p in partitions})
         self._targets = {(p.topic, p.partition): end for p, end in ends.items()}
+
+    def _show_lag(self, partition: Position, records: int) -> None:
+        self._measured.add(partition)
+        telemetry.LAG.labels(self.name, *partition).set(max(records, 0))
+
+    def forget_lag(self, partitions: Collection[Position]) -> None:
+        """Stop showing the lag of partitions that another process reads from now on."""
+        for partition in self._measured.intersection(partitions):
+            telemetry.LAG.remove(self.name, *partition)
+            self._measured.discard(partition)
+
+    async def _apply_measured(self, records: Sequence[Record]) -> None:
+        started, began_ns = time.perf_counter(), time.time_ns()
+        await self._apply(records, {(r.topic, r.partition): r.offset + 1 for r in records})
+        telemetry.CONSUMER_APPLY.labels(self.name).observe(time.perf_counter() - started)
+        if tracing.enabled():
+            for record in records:
+                if "traceparent" in record.headers:
+                    self._trace(record, began_ns)
+        for topic, count in Counter(record.topic for record in records).items():
+            telemetry.RECORDS.labels(self.name, topic).inc(count)
+
+    def _trace(self, record: Record, began_ns: int) -> None:
+        """Continue the trace that caused a record; the span lasts as long as the batch the record was applied in."""
+        tracing.record(
+            f"process {record.topic}",
+            tracing.well_formed(record.headers["traceparent"]),
+            start_ns=began_ns,
+            kind="consumer",
+            attributes={
+                "messaging.system": "kafka",
+                "messaging.operation.type": "process",
+                "messaging.destination.name": record.topic,
+                "messaging.destination.partition.id": str(record.partition),
+                "messaging.kafka.offset": record.offset,
+                "messaging.consumer.group.name": self._group or "",
+                "ticketly.consumer": self.name,
+            },
+        )
 
     async def _note_progress(self, consumer: AIOKafkaConsumer, records: Sequence[Record]) -> None:
         if self._targets is None:
@@ -237,7 +285,7 @@ class Projection:
             position = await consumer.position(partition)
             high = consumer.highwater(partition)
             if high is not None:
-                telemetry.LAG.labels(self.name, topic, number).set(max(high - position, 0))
+                self._show_lag((topic, number), high - position)
             if position >= self._targets.get((topic, number), 0):
                 self._targets.pop((topic, number), None)
         if not self._targets:
@@ -255,6 +303,7 @@ class Projection:
             except Exception as error:  # noqa: BLE001 - the sink tells what kind of fault it is
                 attempt += 1
                 transient = self._sink.transient(error)
+                telemetry.CONSUMER_FAILURES.labels(self.name, "store" if transient else "record").inc()
                 _log.warning(
                     "batch not applied", projection=self.name, attempt=attempt, transient=transient, error=repr(error)
                 )
@@ -283,7 +332,8 @@ class _Seek(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships 
         self._consumer = consumer
 
     async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
-        """Nothing to hand over: positions are in the store."""
+        """Nothing to hand over: positions are in the store. Whoever reads these partitions next shows their lag."""
+        self._projection.forget_lag([(p.topic, p.partition) for p in revoked])
 
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
         """Continue where the store left off."""

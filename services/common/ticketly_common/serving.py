@@ -17,6 +17,8 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
+from ticketly_common import telemetry
+from ticketly_common.background import background
 from ticketly_common.settings import Listen
 from ticketly_common.wire import OneSegmentProtocol
 
@@ -100,7 +102,11 @@ async def serve(service: Service, listen: Listen, *, drain_seconds: int = 10) ->
         )
         for app, port in applications
     ]
-    async with service.lifespan(), _listening(servers) as tasks:
+    async with (
+        background(telemetry.watch_loop(), name="loop-delay"),
+        service.lifespan(),
+        _listening(servers) as tasks,
+    ):
         _log.info("listening", service=service.name, host=listen.host, ports=[port for _, port in applications])
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)

@@ -132,6 +132,17 @@ class Log(Group):
     format: Literal["json", "console"] = "json"
 
 
+class Tracing(Group):
+    """Where traces go: the URL of an OTLP/HTTP receiver (``http://collector:4318/v1/traces``); None means nowhere.
+
+    ``sampling_ratio`` is the share of requests that are traced, from 0 to 1. Headers, certificates and compression of
+    the exporter come from OpenTelemetry's own variables (``OTEL_EXPORTER_OTLP_HEADERS``).
+    """
+
+    otlp_endpoint: str | None = Field(default=None, pattern=r"^https?://[^\s/?#]+(/[^\s]*)?$")
+    sampling_ratio: float = Field(default=0.01, ge=0, le=1, allow_inf_nan=False)
+
+
 class ServiceSettings(BaseSettings):
     """Base of every service's settings: listeners, identity and logging are common to all."""
 
@@ -146,6 +157,7 @@ class ServiceSettings(BaseSettings):
     listen: Listen
     identity: Identity
     log: Log = Log()
+    tracing: Tracing = Tracing()
 
 
 S = TypeVar("S", bound="ServiceSettings")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from ticketly_common import serving, telemetry
+from ticketly_common import serving, telemetry, tracing
 from ticketly_common.settings import SettingsError, load
 from ticketly_email.app import create_app
 from ticketly_email.settings import Settings
@@ -18,7 +18,8 @@ def main() -> int:
         sys.stderr.write(f"ticketly_email: {error}\n")
         return 3
     telemetry.configure_logging(settings.log, service="email")
-    serving.run(create_app(), settings.listen)
+    with tracing.exporting(settings.tracing, service="email"):
+        serving.run(create_app(), settings.listen)
     return 0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from ticketly_common import migrations, serving
+from ticketly_common import migrations, serving, tracing
 from ticketly_common.settings import SettingsError, load
 from ticketly_common.telemetry import configure_logging
 from ticketly_event_command.app import NAME, create_app
@@ -21,7 +21,8 @@ def main(arguments: list[str]) -> int:
         configure_logging(settings.log, service=NAME)
         if arguments:
             return migrations.main(settings.postgres, "ticketly_event_command")
-        serving.run(create_app(settings), settings.listen)
+        with tracing.exporting(settings.tracing, service=NAME):
+            serving.run(create_app(settings), settings.listen)
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return 2

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import httpx2
 from fastapi import APIRouter, FastAPI
 
-from ticketly_common import clock, problems
+from ticketly_common import clock, problems, tracing
 from ticketly_common.asgi import internal_listener, public_listener
 from ticketly_common.auth import TokenVerifier
 from ticketly_common.background import background
@@ -72,13 +72,17 @@ def internal_application(parts: Parts, verifier: TokenVerifier, checks: dict[str
     return app
 
 
+async def _continue_trace(request: httpx2.Request) -> None:
+    tracing.inject(request.headers)
+
+
 def create_app(settings: Settings) -> Service:
     """Wire the service; raises SettingsError without the credentials of a service client."""
     identity = settings.identity
     if identity.client_id is None or identity.client_secret is None:
         raise SettingsError("TICKETLY_IDENTITY_CLIENT_ID and TICKETLY_IDENTITY_CLIENT_SECRET: required")
     secret = identity.client_secret.get_secret_value()
-    client = httpx2.AsyncClient(timeout=5.0, trust_env=False)
+    client = httpx2.AsyncClient(timeout=5.0, trust_env=False, event_hooks={"request": [_continue_trace]})
     verifier = TokenVerifier(identity)
     database = PostgresDatabase(settings.postgres, application_name=NAME)
     parts = Parts(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
+from ticketly_common import tracing
 from ticketly_common.paging import PageRequest
 from ticketly_common.postgres import Queries, pool
 from ticketly_common.problems import conflict, unavailable
@@ -18,6 +19,7 @@ from ticketly_event_command.ports import ConstraintViolatedError, Row, Transacti
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
 
+_TRANSACTION = "SELECT pg_current_xact_id_if_assigned()::text::bigint & 4294967295"
 _ORDER_MARK = "/*order*/"
 _FARTHEST_OFFSET = 2**62
 _UNREACHABLE = (
@@ -136,6 +138,12 @@ class PostgresDatabase:
         try:
             async with self._pool.acquire() as connection, connection.transaction():
                 yield PostgresTransaction(connection, self._known)
+                if tracing.sampled_now():
+                    # Captured rows carry no traceparent, but this number, in ``source.txId``: the way from one to the
+                    # other. None when nothing was written.
+                    number = await connection.fetchval(_TRANSACTION)
+                    if number is not None:
+                        tracing.annotate(db__postgresql__transaction_id=number)
         except ConstraintViolatedError as error:
             # A handler that expects one catches it; what is left is a row that went away between look and write.
             raise conflict("transition-not-allowed", "Something this refers to was just changed. Try again.") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from ticketly_common import serving, telemetry
+from ticketly_common import serving, telemetry, tracing
 from ticketly_common.settings import SettingsError, load
 from ticketly_event_query.app import create_app
 from ticketly_event_query.mongo import connection
@@ -30,7 +30,8 @@ def main() -> int:
     telemetry.configure_logging(settings.log, service="event-query")
     match sys.argv[1:]:
         case []:
-            serving.run(create_app(settings), settings.listen)
+            with tracing.exporting(settings.tracing, service="event-query"):
+                serving.run(create_app(settings), settings.listen)
         case ["migrate"]:
             asyncio.run(_migrate(settings))
         case _:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from ticketly_common import migrations
+from ticketly_common import migrations, tracing
 from ticketly_common.serving import run
 from ticketly_common.settings import SettingsError, load
 from ticketly_common.telemetry import configure_logging
@@ -26,7 +26,8 @@ def main() -> int:
     configure_logging(settings.log, service="order")
     if command == "migrate":
         return migrations.main(settings.postgres, "ticketly_order")
-    run(create_app(settings), settings.listen)
+    with tracing.exporting(settings.tracing, service="order"):
+        run(create_app(settings), settings.listen)
     return 0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from ticketly_common import serving, telemetry
+from ticketly_common import serving, telemetry, tracing
 from ticketly_common.settings import SettingsError, load
 from ticketly_scheduler.app import create_app
 from ticketly_scheduler.settings import Settings
@@ -18,7 +18,8 @@ def main() -> int:
         sys.stderr.write(f"ticketly_scheduler: {error}\n")
         return 3
     telemetry.configure_logging(settings.log, service="scheduler")
-    serving.run(create_app(settings), settings.listen)
+    with tracing.exporting(settings.tracing, service="scheduler"):
+        serving.run(create_app(settings), settings.listen)
     return 0
 
 

@@ -377,7 +377,7 @@ async def test_unknown_things_are_problems(pod, make_event, publish):
     assert (await pod.get("/health/")).status_code == 200
     assert (await pod.http.get("/metrics")).status_code == 404
     metrics = (await pod.internal.get("/metrics")).text
-    assert "ticketly_query_rebuilds_total" in metrics
+    assert "ticketly_event_query_rebuilds_total" in metrics
     assert "ticketly_consumer_lag_records" in metrics
 
 

@@ -268,7 +268,11 @@ async def test_metrics_and_readiness(internal):
     assert ready.json()["checks"]["database"] == "ok"
     assert ready.json()["checks"]["catalogue"] != "ok", "without a broker the catalogue is not caught up"
     text = (await internal.get("/metrics")).text
-    for name in ("ticketly_claims_total", "ticketly_claim_batch_size", "ticketly_shield_total"):
+    for name in (
+        "ticketly_order_claims_total",
+        "ticketly_order_claim_batch_size",
+        "ticketly_order_shield_answers_total",
+    ):
         assert name in text
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 
 import structlog
@@ -44,6 +46,11 @@ class Rebuilder:
         self._due: dict[Job, tuple[float, float]] = {}
         self._wake = asyncio.Event()
         self._building = 0
+        self._stale_since: dict[Job, float] = {}
+        for kind in builders:
+            metrics.REBUILDS_PENDING.labels(kind).set_function(functools.partial(self._pending, kind))
+            metrics.REBUILD_FAILURES.labels(kind)
+        metrics.REBUILD_OLDEST.set_function(self._oldest_seconds)
 
     @property
     def idle(self) -> bool:
@@ -57,6 +64,7 @@ class Rebuilder:
             quiet = self._quiet.get(job.kind, 0.0)
             latest = self._due.get(job, (0.0, now + 10 * quiet))[1]
             self._due[job] = (min(now + quiet, latest), latest)
+            self._stale_since.setdefault(job, time.monotonic())
         self._wake.set()
 
     async def mark(self, jobs: Iterable[Job]) -> None:
@@ -80,6 +88,7 @@ class Rebuilder:
         """Build until the store agrees that nothing newer is wanted; errors of the builder pass through."""
         builder = self._builders.get(job.kind)
         if builder is None:
+            self._stale_since.pop(job, None)
             return
         for _ in range(_MAX_ROUNDS):
             wanted = await self._queue.wanted(job)
@@ -88,6 +97,8 @@ class Rebuilder:
             if dependants:
                 await self.mark(dependants)
             if await self._queue.finish(job, wanted):
+                if job not in self._due:
+                    self._stale_since.pop(job, None)
                 return
 
     async def drain(self) -> None:
@@ -96,6 +107,13 @@ class Rebuilder:
             for job in jobs:
                 await self.rebuild(job)
         self._due.clear()
+        self._stale_since.clear()
+
+    def _pending(self, kind: str) -> int:
+        return sum(job.kind == kind for job in list(self._stale_since))
+
+    def _oldest_seconds(self) -> float:
+        return time.monotonic() - min(self._stale_since.values(), default=time.monotonic())
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -129,6 +147,8 @@ class Rebuilder:
         while True:
             try:
                 left = await self._queue.pending()
+                for job in self._stale_since.keys() - set(left) - self._due.keys():
+                    del self._stale_since[job]  # another process built it
                 self.notify(job for job in left if job not in self._due)
             except Exception as error:  # noqa: BLE001 - the store is away: the next round finds it
                 _log.warning("sweep failed", error=repr(error))

@@ -13,12 +13,13 @@ import itertools
 import time
 from collections import Counter as Multiset
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import structlog
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
+from ticketly_common import tracing
 from ticketly_order.claims.domain import (
     Claim,
     ClaimFailed,
@@ -32,13 +33,14 @@ from ticketly_order.claims.ports import BatchRefused, ClaimStore
 
 _log = structlog.get_logger(__name__)
 
-BATCH_SIZE = Histogram("ticketly_claim_batch_size", "Claims per batch", buckets=(1, 2, 4, 8, 16, 32, 64))
+BATCH_SIZE = Histogram("ticketly_order_claim_batch_size", "Claims per batch", buckets=(1, 2, 4, 8, 16, 32, 64))
 BATCH_SECONDS = Histogram(
-    "ticketly_claim_batch_seconds",
+    "ticketly_order_claim_batch_seconds",
     "Time of one batch in the database",
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5),
 )
-SINGLES = Counter("ticketly_claim_singles_total", "Claims decided one by one", ["reason"])
+WAITING = Gauge("ticketly_order_claims_waiting", "Claims that wait for their batch")
+SINGLES = Counter("ticketly_order_claim_singles_total", "Claims decided one by one", ["reason"])
 
 _MAX_BATCH = 64
 _LOOK_AHEAD = 1024
@@ -76,6 +78,30 @@ class _SinglesInFlight:
         return bool(self.users) and (claim.user_id in self.users or any(seat in self.seats for seat in claim.seat_ids))
 
 
+@contextlib.contextmanager
+def _traced(name: str, entries: Sequence[_Waiting]) -> Iterator[None]:
+    """Show the call to the database in the trace of every claim that travels with it."""
+    if not tracing.enabled():
+        yield
+        return
+    start_ns = time.time_ns()
+    try:
+        yield
+    finally:
+        for entry in entries:
+            tracing.record(
+                name,
+                entry.claim.traceparent,
+                start_ns=start_ns,
+                kind="client",
+                attributes={
+                    "db.system.name": "postgresql",
+                    "db.stored_procedure.name": "claim_orders",
+                    "db.operation.batch.size": len(entries),
+                },
+            )
+
+
 class GroupCommitter:
     """Implements ``Claims`` over a ``ClaimStore``. Use ``running()`` around the service's life.
 
@@ -109,6 +135,7 @@ class GroupCommitter:
     async def running(self) -> AsyncIterator[GroupCommitter]:
         """Accept claims inside the block; at its end waiting ones are answered with ClaimsUnavailable."""
         self._open = True
+        WAITING.set_function(lambda: len(self._waiting))
         task = asyncio.create_task(self._run(), name="group-committer")
         try:
             yield self
@@ -159,7 +186,8 @@ class GroupCommitter:
 
     async def _decide(self, batch: list[_Waiting], started: float) -> None:
         try:
-            outcomes = await self._store.claim_batch([entry.claim for entry in batch])
+            with _traced("claim_orders", batch):
+                outcomes = await self._store.claim_batch([entry.claim for entry in batch])
         except BatchRefused as refused:
             _log.warning("batch refused, members go singly", size=len(batch), reason=str(refused))
             for entry in batch:
@@ -203,7 +231,8 @@ class GroupCommitter:
         try:
             async with self._single_lanes:
                 started = self._clock()
-                outcome = await self._store.claim_one(entry.claim)
+                with _traced("claim_orders (single)", [entry]):
+                    outcome = await self._store.claim_one(entry.claim)
         except (ClaimFailed, ClaimsUnavailable) as error:
             self._fail(entry, error)
         except Exception as error:  # noqa: BLE001 - whoever waits must get an answer

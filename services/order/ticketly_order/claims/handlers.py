@@ -8,8 +8,10 @@ from ticketly_order.claims.domain import Claim, Lost, Outcome, Refused, Replayed
 from ticketly_order.claims.ports import Claims
 from ticketly_order.claims.shield import Shield
 
-CLAIMS = Counter("ticketly_claims_total", "Claims by outcome", ["outcome"])
+CLAIMS = Counter("ticketly_order_claims_total", "Claims by outcome; the shield's refusals count as lost", ["outcome"])
 _WON, _REPLAYED, _LOST = (CLAIMS.labels(outcome) for outcome in ("won", "replayed", "lost"))
+for _fault in ("unavailable", "overloaded", "failed"):
+    CLAIMS.labels(_fault)  # from zero on: an increase is only seen by who knew the value before
 
 
 async def place(claim: Claim, *, shield: Shield, claims: Claims) -> Outcome:

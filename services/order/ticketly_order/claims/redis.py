@@ -37,8 +37,8 @@ _MARKER_MS: Final = 600_000
 _MAX_PENDING: Final = 20_000
 _MAX_WRITE: Final = 256  # a script must not keep Redis from everybody else for long
 
-_OPEN = Gauge("ticketly_shield_breaker_open", "1 while Redis is left alone after a failure")
-_FAILURES = Counter("ticketly_shield_failures_total", "Redis calls that failed or were too slow", ["call"])
+_OPEN = Gauge("ticketly_order_shield_breaker_open", "1 while Redis is left alone after a failure")
+_FAILURES = Counter("ticketly_order_shield_failures_total", "Redis calls that failed or were too slow", ["call"])
 
 # KEYS: shield key and lock key of each seat. ARGV per seat: fence, value, life of the value in ms, and what to do with
 # the lock key: an order id to set (for the ms that follow), '-' to delete it, '' to leave it alone.

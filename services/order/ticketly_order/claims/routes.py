@@ -6,14 +6,13 @@ token comes from the verifier's cache, the body is read by msgspec, the two freq
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Final
 
 import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ticketly_common import clock
+from ticketly_common import clock, tracing
 from ticketly_common.auth import TokenVerifier
 from ticketly_common.problems import Problem, internal_error, malformed, request_id_of, send_problem, unavailable
 from ticketly_order.claims import answers, handlers
@@ -35,7 +34,6 @@ from ticketly_order.settings import Holds
 
 _log = structlog.get_logger(__name__)
 _ROUTE: Final = "/api/order"
-_TRACEPARENT: Final = re.compile(b"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}").fullmatch
 
 
 class ClientGone(Exception):  # noqa: N818 - not an error of ours
@@ -94,7 +92,7 @@ class PlaceOrderEndpoint:
             caller,
             self._holds,
             idempotency_key=headers.idempotency_key,
-            traceparent=headers.traceparent,
+            traceparent=scope["state"].get(tracing.STATE_KEY) or headers.traceparent,
         )
         outcome = await self._decide(claim)
         match outcome:
@@ -149,8 +147,8 @@ class _Headers:
                 self.media_type = value
             elif name == b"idempotency-key":
                 self.idempotency_key = value.decode("latin-1")
-            elif name == b"traceparent" and _TRACEPARENT(value):
-                self.traceparent = value.decode("latin-1")
+            elif name == b"traceparent":
+                self.traceparent = tracing.well_formed(value)
 
 
 def _is_json(media_type: bytes) -> bool:

@@ -21,7 +21,7 @@ from ticketly_order.claims.domain import Claim, Lost, Outcome, SeatFact, Won
 STALE_SECONDS = 1.0
 _PURGE_SECONDS = 5.0
 
-SHIELD = Counter("ticketly_shield_total", "What the shield answered", ["answer"])
+SHIELD = Counter("ticketly_order_shield_answers_total", "What the shield answered", ["answer"])
 _PASSED, _LOCAL, _SHARED = (SHIELD.labels(answer) for answer in ("passed", "refused-local", "refused-shared"))
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import orjson
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
 
 from ticketly_common.problems import Problem, conflict, forbidden, not_found
 from ticketly_order.claims.shield import Transition
 from ticketly_order.orders.ports import OrderStore, Reason, Release
 
-RELEASES = Counter("ticketly_orders_released_total", "Pending orders that ended without a sale", ["reason"])
+RELEASES = Counter("ticketly_order_released_total", "Pending orders that ended without a sale", ["reason"])
+HOLDS = Gauge("ticketly_order_open_holds", "Pending orders of the platform: running, overdue", ["state"])
+OVERDUE = Gauge("ticketly_order_overdue_seconds", "How long the oldest hold has been over without being released")
 Released = Callable[[Transition], None]
 """Hears of seats that became free, after the commit; must not raise."""
 
@@ -54,6 +56,14 @@ async def cancel(
     if release.outcome == "unchanged" and release.status not in {"cancelled", "expired"}:
         raise conflict("order-not-cancellable", f"This order is {release.status}.", orderStatus=release.status)
     announce(order_id, release, "buyer", released=released)
+
+
+async def measure(*, orders: OrderStore) -> None:
+    """Show how many orders hold seats. Every process shows the whole platform's number: do not add them up."""
+    holds = await orders.open_holds()
+    HOLDS.labels("running").set(holds.running)
+    HOLDS.labels("overdue").set(holds.overdue)
+    OVERDUE.set(holds.oldest_overdue_seconds)
 
 
 async def end(order_id: str, reason: Reason, *, orders: OrderStore, released: Released) -> bool:

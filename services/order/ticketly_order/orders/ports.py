@@ -20,6 +20,15 @@ class Release:
     message: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class OpenHolds:
+    """Pending orders: those whose hold runs, and those it is over for and that nobody has ended yet."""
+
+    running: int
+    overdue: int
+    oldest_overdue_seconds: float
+
+
 class StoreUnavailable(Exception):  # noqa: N818 - the request is not at fault
     """The database cannot be asked at the moment."""
 
@@ -51,6 +60,10 @@ class OrderStore(Protocol):
 
     async def of_cancelled_sessions(self, limit: int) -> Sequence[str]:
         """Return ids of pending orders whose session was cancelled or deleted, without locking anything."""
+        ...
+
+    async def open_holds(self) -> OpenHolds:
+        """Count pending orders."""
         ...
 
     async def prune(self) -> None:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final
 
 from ticketly_common.postgres import Queries
-from ticketly_order.orders.ports import Reason, Release, StoreUnavailable
+from ticketly_order.orders.ports import OpenHolds, Reason, Release, StoreUnavailable
 from ticketly_order.postgres import UNAVAILABLE, Database
 
 _Q: Final = Queries.load("ticketly_order.orders")
@@ -71,6 +71,12 @@ class PostgresOrders:
         """See ``OrderStore``."""
         async with self._connection() as connection:
             return [str(row[0]) for row in await connection.fetch(_Q["of_cancelled_sessions"], limit)]
+
+    async def open_holds(self) -> OpenHolds:
+        """See ``OrderStore``."""
+        async with self._connection() as connection:
+            row = await connection.fetchrow(_Q["open_holds"])
+        return OpenHolds(row["running"], row["overdue"], float(row["oldest_overdue_seconds"]))
 
     async def prune(self) -> None:
         """See ``OrderStore``."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Query, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from ticketly_common import clock, health
+from ticketly_common import clock, health, tracing
 from ticketly_common.auth import Access, Caller, Requires, public
 from ticketly_common.problems import not_found
 from ticketly_order.orders import handlers
@@ -17,7 +17,6 @@ from ticketly_order.orders.ports import OrderStore
 
 _NO_STORE = {"Cache-Control": "no-store"}
 _MAX_PAGE = 200
-_TRACEPARENT_LENGTH = 55  # anything else is no traceparent, which is no reason to refuse a request
 
 
 def public_router(orders: OrderStore, *, released: Released, check: health.Check, version: str) -> APIRouter:
@@ -66,14 +65,14 @@ def public_router(orders: OrderStore, *, released: Released, check: health.Check
 
     @router.delete("/{order_id}", status_code=204)
     async def cancel(
+        request: Request,
         order_id: UUID,
         caller: Annotated[Caller, Depends(Requires(Access.BUYER))],
-        traceparent: Annotated[str | None, Header()] = None,
     ) -> Response:
         await handlers.cancel(
             str(order_id),
             caller.subject,
-            traceparent=traceparent if traceparent and len(traceparent) == _TRACEPARENT_LENGTH else None,
+            traceparent=tracing.traceparent_of(request.scope),
             orders=orders,
             released=released,
         )

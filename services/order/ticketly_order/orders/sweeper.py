@@ -23,6 +23,7 @@ _log = structlog.get_logger(__name__)
 _PAGE = 200
 _LANES = 4
 _PRUNE_EVERY = 600  # rounds
+_MEASURE_EVERY = 15  # rounds; it counts every pending order
 
 
 class Sweeper:
@@ -78,6 +79,8 @@ class Sweeper:
             rounds += 1
             try:
                 await self.sweep()
+                if rounds % _MEASURE_EVERY == 0:
+                    await handlers.measure(orders=self._orders)
                 if rounds % _PRUNE_EVERY == 0:
                     await self._orders.prune()
             except Exception as error:  # noqa: BLE001 - the next round tries again
