@@ -5,9 +5,19 @@ Per-platform series go away with their platform, so that a deleted one raises no
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    generate_latest,
+)
 
 from ticketly_crds.status import ConditionStatus, ConnectorPhase, PlatformStatus
 
@@ -20,6 +30,10 @@ class Metrics:
     def __init__(self) -> None:
         """Register everything in a registry of its own."""
         self.registry = registry = CollectorRegistry()
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=registry)
+        build = Gauge("ticketly_operator_build_info", "1; which version runs", ["version"], registry=registry)
+        build.labels(version("ticketly-operator")).set(1)
         self.reconciles = Counter(
             "ticketly_operator_reconciles_total", "Reconciles ended", ["outcome"], registry=registry
         )
@@ -56,6 +70,12 @@ class Metrics:
             [*_PLATFORM, "type", "status"],
             registry=registry,
         )
+        self.condition_reason = Gauge(
+            "ticketly_operator_condition_reason",
+            "Why a condition has its status: 1 for the reason it has; reasons are a closed list",
+            [*_PLATFORM, "type", "reason"],
+            registry=registry,
+        )
         self.slot_retained = Gauge(
             "ticketly_operator_slot_retained_bytes",
             "Log that the database keeps because of a slot",
@@ -74,6 +94,12 @@ class Metrics:
             [*_PLATFORM, "connector", "state"],
             registry=registry,
         )
+        self.connector_failure = Gauge(
+            "ticketly_operator_connector_failure",
+            "Why a connector does not run: 1 for the class of its failure; absent while it has none",
+            [*_PLATFORM, "connector", "class"],
+            registry=registry,
+        )
         self.connector_restarts = Counter(
             "ticketly_operator_connector_restarts_total",
             "Restarts of failed connectors by the operator",
@@ -88,10 +114,17 @@ class Metrics:
             for each in ConditionStatus:
                 series = self.condition.labels(**where, type=condition.type.value, status=each.value)
                 series.set(1 if condition.status is each else 0)
+            kind = {**where, "type": condition.type.value}
+            self.condition_reason.remove_by_labels(kind)
+            self.condition_reason.labels(**kind, reason=condition.reason.value).set(1)
         for connector in status.connectors:
             for phase in ConnectorPhase:
                 series = self.connector_state.labels(**where, connector=connector.name, state=phase.value)
                 series.set(1 if connector.phase is phase else 0)
+            self.connector_failure.remove_by_labels({**where, "connector": connector.name})
+            if connector.failure is not None:
+                named = {"connector": connector.name, "class": connector.failure.value}
+                self.connector_failure.labels(**where, **named).set(1)
             slot = connector.slot
             if slot is None:
                 continue
@@ -106,9 +139,11 @@ class Metrics:
         where = {"platform": platform, "namespace": namespace}
         for metric in (
             self.condition,
+            self.condition_reason,
             self.slot_retained,
             self.slot_seconds_to_full,
             self.connector_state,
+            self.connector_failure,
             self.connector_restarts,
         ):
             metric.remove_by_labels(where)

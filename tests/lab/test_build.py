@@ -67,8 +67,8 @@ def test_a_failed_build_says_why_and_leaves_nothing(tmp_path: Path, log: Path, m
     compiler(tmp_path, log, build="echo 'no space left on device' >&2; exit 1")
     first_on_path(tmp_path, monkeypatch)
     cache = tmp_path / "cache"
-    with pytest.raises(CliError, match=r"building promtool failed: no space left on device\."):
-        tools.prepare(["promtool"], cache, print)
+    with pytest.raises(CliError, match=r"building helm failed: no space left on device\."):
+        tools.prepare(["helm"], cache, print)
     assert [path for path in cache.iterdir() if path.is_dir()] == []
 
 

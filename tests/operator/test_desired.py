@@ -62,6 +62,7 @@ def test_every_service_gets_its_objects():
         "Middleware": 2,
         "NetworkPolicy": 6,
         "PodDisruptionBudget": 3,
+        "PrometheusRule": 1,
         "Service": 5,
         "ServiceAccount": 5,
         "ServiceMonitor": 1,
