@@ -159,6 +159,15 @@ class Identity(Section):
     event-projection-service-client, ticket-service-client, scheduler-service-client, email-service-client."""
 
 
+class Telemetry(Section):
+    """Traces. Without an endpoint there are none and they cost nothing."""
+
+    otlp_endpoint: OptionalUrl = Field(
+        default="", description="OTLP over HTTP, whole path: http://collector:4318/v1/traces; empty: no traces"
+    )
+    sampling_ratio: float = Field(default=0.01, ge=0, le=1, description="Share of requests that are traced")
+
+
 class Postgres(Section):
     """One server for all services, a database and a role for each."""
 

@@ -38,6 +38,7 @@ from ticketly_crds.sections import (
     Redis,
     Scheduling,
     Section,
+    Telemetry,
     repeated_names,
     several_faults,
 )
@@ -122,6 +123,7 @@ class Spec(Section):
     compat: Compat = Compat()
     services: Services = Services()
     lag: Lag = Lag()
+    telemetry: Telemetry = Telemetry()
     flash_sales: tuple[FlashSale, ...] = Field(default=(), max_length=32, json_schema_extra=BY_NAME)
     """Planned sales: minimum replicas are raised before each and restored afterwards."""
     deletion_policy: Literal["Retain", "Delete"] = "Retain"

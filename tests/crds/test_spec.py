@@ -90,6 +90,7 @@ def test_defaults_are_the_promised_ones() -> None:
             "email": service(1, 3),
         },
         "lag": {"sloSeconds": 2, "probe": True},
+        "telemetry": {"otlpEndpoint": "", "samplingRatio": 0.01},
         "flashSales": [],
         "deletionPolicy": "Retain",
     }

@@ -155,6 +155,12 @@ def _common(kind: _Kind, platform: TicketlyPlatform, placement: Placement, ident
     ]
     if ports.public is not None:
         found.append(EnvVar("TICKETLY_LISTEN_PUBLIC_PORT", str(ports.public)))
+    telemetry = platform.spec.telemetry
+    if telemetry.otlp_endpoint:
+        found += [
+            EnvVar("TICKETLY_TRACING_OTLP_ENDPOINT", telemetry.otlp_endpoint),
+            EnvVar("TICKETLY_TRACING_SAMPLING_RATIO", f"{telemetry.sampling_ratio:.6f}"),
+        ]
     if identity.jwks_url:
         found.append(EnvVar("TICKETLY_IDENTITY_JWKS_URL", identity.jwks_url))
     return found

@@ -83,6 +83,8 @@ def _outside(platform: TicketlyPlatform, service: Service) -> list[int]:
     """Return the ports of the stores a service uses."""
     spec = platform.spec
     found: set[int] = {_OTLP_PORT}
+    if spec.telemetry.otlp_endpoint:
+        found.add(_url_port(spec.telemetry.otlp_endpoint))
     if "identity" in service.stores and spec.identity is not None:
         found |= {_url_port(url) for url in (spec.identity.issuer, spec.identity.jwks_url) if url}
     if "kafka" in service.stores and spec.kafka is not None:
