@@ -32,13 +32,13 @@ SELECT order_id FROM orders
  LIMIT $1;
 
 -- name: open_holds
--- All from the partial index on the deadline; the clock is read once.
-SELECT count(*) FILTER (WHERE held_until > at) AS running,
-       count(*) FILTER (WHERE held_until <= at) AS overdue,
-       greatest(coalesce(extract(epoch FROM at - min(held_until)), 0), 0)::float8 AS oldest_overdue_seconds
-  FROM (SELECT clock_timestamp() AS at OFFSET 0) AS clock
-  LEFT JOIN orders ON status = 'pending'
- GROUP BY at;
+-- From a partial index alone.
+SELECT count(*) FILTER (WHERE held_until > statement_timestamp()) AS running,
+       count(*) FILTER (WHERE held_until <= statement_timestamp()) AS overdue,
+       greatest(coalesce(extract(epoch FROM statement_timestamp() - min(held_until)), 0), 0)::float8
+           AS oldest_overdue_seconds
+  FROM orders
+ WHERE status = 'pending';
 
 -- name: of_cancelled_sessions
 -- Derived from state alone, so that a crash between a session's cancellation and its orders' loses nothing.
