@@ -7,6 +7,8 @@ crash between effect and position): sinks are idempotent by key and version.
 
 A record that can never be applied goes to ``<topic>.DLT`` with the reason, and its neighbours go on. While the
 store itself is out of reach the projection waits: no record is to blame.
+
+Over 300 lines because the loop, where it starts, what it retries and what it shows share one state.
 """
 
 from __future__ import annotations
