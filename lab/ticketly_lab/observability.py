@@ -8,6 +8,7 @@ process.
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import subprocess
 import sys
@@ -65,6 +66,7 @@ class Metric:
         return tuple(self.name + suffix for suffix in suffixes)
 
 
+@functools.cache
 def exposed() -> dict[str, tuple[Metric, ...]]:
     """What each part tells Prometheus, by part: the services, then `operator`."""
     modules = {service: f"ticketly_{service}.app" for service in SERVICES}

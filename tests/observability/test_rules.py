@@ -204,6 +204,19 @@ def test_every_window_an_alert_looks_at_is_recorded() -> None:
     assert {burn(window) for window in WINDOWS} <= recorded
 
 
+def test_the_operator_s_own_monitor_keeps_the_labels_that_name_platforms() -> None:
+    from ticketly_operator.desired.installation import Installation, manifests
+    from ticketly_operator.desired.operator_monitors import operator_monitors
+
+    monitor, rule = operator_monitors("ticketly-system")
+    assert rule["spec"]["groups"] == rules.operator_groups()
+    (endpoint,) = monitor["spec"]["endpoints"]
+    assert endpoint["honorLabels"] is True
+    (service,) = (each for each in manifests(Installation()) if each["kind"] == "Service")
+    assert monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+    assert endpoint["port"] in {port["name"] for port in service["spec"]["ports"]}
+
+
 def test_the_operator_applies_a_platform_s_rules_where_the_kind_is_known() -> None:
     from datetime import UTC, datetime
 

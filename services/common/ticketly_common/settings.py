@@ -133,13 +133,13 @@ class Log(Group):
 
 
 class Tracing(Group):
-    """Where traces go: the URL of an OTLP/HTTP receiver (``http://collector:4318/v1/traces``); None means nowhere.
+    """Where traces go: the URL of an OTLP/HTTP receiver (``http://collector:4318/v1/traces``); empty means nowhere.
 
     ``sampling_ratio`` is the share of requests that are traced, from 0 to 1. Headers, certificates and compression of
     the exporter come from OpenTelemetry's own variables (``OTEL_EXPORTER_OTLP_HEADERS``).
     """
 
-    otlp_endpoint: str | None = Field(default=None, pattern=r"^https?://[^\s/?#]+(/[^\s]*)?$")
+    otlp_endpoint: str = Field(default="", pattern=r"^(https?://[^\s/?#]+(/[^\s]*)?)?$")
     sampling_ratio: float = Field(default=0.01, ge=0, le=1, allow_inf_nan=False)
 
 

@@ -235,7 +235,7 @@ def exporting(settings: Tracing, *, service: str) -> Iterator[None]:
 
     At the end what is queued gets three seconds to leave.
     """
-    if settings.otlp_endpoint is None:
+    if not settings.otlp_endpoint:
         yield
         return
     provider, stop = _provider(settings.otlp_endpoint, service)

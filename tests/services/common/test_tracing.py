@@ -24,7 +24,7 @@ from starlette.requests import Request
 
 from ticketly_common import tracing
 from ticketly_common.asgi import internal_listener, public_listener
-from ticketly_common.settings import Cors, Tracing
+from ticketly_common.settings import Cors, ServiceSettings, SettingsError, Tracing, load
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 SENT = f"00-{TRACE}-{PARENT}-01"
@@ -265,10 +265,32 @@ async def test_a_receiver_that_hangs_neither_holds_requests_nor_the_end_of_the_p
         assert time.monotonic() - stopping < 20, "the exporter itself would wait for half a minute"
 
 
-@pytest.mark.parametrize("endpoint", ["collector:4318", "ftp://x/v1/traces", "http://", "http://a b/", ""])
+@pytest.mark.parametrize("endpoint", ["collector:4318", "ftp://x/v1/traces", "http://", "http://a b/"])
 def test_an_endpoint_that_is_no_http_url_is_refused(endpoint: str) -> None:
     with pytest.raises(ValueError, match="otlp_endpoint"):
         Tracing(otlp_endpoint=endpoint)
+
+
+def settings_from(monkeypatch: pytest.MonkeyPatch, **variables: str) -> Tracing:
+    for name, value in {
+        "LISTEN_PUBLIC_PORT": "1",
+        "LISTEN_INTERNAL_PORT": "2",
+        "IDENTITY_ISSUER": "http://issuer.test",
+        **variables,
+    }.items():
+        monkeypatch.setenv(f"TICKETLY_{name}", value)
+    return load(ServiceSettings).tracing
+
+
+def test_the_environment_says_where_traces_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert settings_from(monkeypatch) == Tracing()
+    assert settings_from(monkeypatch, TRACING_OTLP_ENDPOINT="") == Tracing()
+    told = settings_from(
+        monkeypatch, TRACING_OTLP_ENDPOINT="http://c:4318/v1/traces", TRACING_SAMPLING_RATIO="0.250000"
+    )
+    assert told == Tracing(otlp_endpoint=endpoint, sampling_ratio=0.25)
+    with pytest.raises(SettingsError, match="TICKETLY_TRACING_OTLP_ENDPOINT"):
+        settings_from(monkeypatch, TRACING_OTLP_ENDPOINT="c:4318")
 
 
 @pytest.mark.parametrize("ratio", [-0.1, 1.1, float("nan")])
