@@ -13,7 +13,7 @@ def operator_monitors(namespace: str) -> tuple[Manifest, Manifest]:
     The operator's series name the platform they are about by ``namespace`` and ``platform``; without ``honorLabels``
     Prometheus would rename them after the operator's own namespace, and no alert about a platform would match.
     """
-    monitor = {
+    monitor: dict[str, object] = {
         "selector": {"matchLabels": installation.selector()},
         "endpoints": [{"port": "http", "path": "/metrics", "interval": "30s", "honorLabels": True}],
     }
