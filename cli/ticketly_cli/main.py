@@ -27,7 +27,13 @@ import typer
 from ticketly_cli.errors import CliError, ExitCode
 from ticketly_cli.printing import OutputFormat, Terminal, terminal, use_terminal
 
-COMMANDS = ("up", "down", "status", "logs", "restart", "doctor", "token", "seed", "race", "verify", "provision")
+COMMANDS = (
+    *("up", "down", "status", "logs", "restart", "doctor", "token"),
+    *("seed", "race", "verify"),
+    *("install", "uninstall", "crd", "render", "plan", "apply", "diff"),
+    *("events", "suspend", "resume", "reconcile", "report", "kafka", "connectors"),
+    "provision",
+)
 """Modules below `ticketly_cli.commands`, in the order in which --help lists them."""
 
 _PARSER_EXIT_CODE = 2
@@ -114,6 +120,9 @@ def _root(
       ticketly seed                 fill it with events
       ticketly race --buyers 100    100 buyers fight for the same 16 seats
       ticketly verify --database    check every seat and order that is stored
+      ticketly install              put the operator into a cluster
+      ticketly plan -f FILE         what a platform file would change there
+      ticketly apply -f FILE        bring it there, see ticketly status --context NAME
 
     \b
     Exit codes:
