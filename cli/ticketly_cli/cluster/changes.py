@@ -128,7 +128,7 @@ class Plan:
         rows = [row for each in self.changed for row in _rows(each, common)]
         rows += [row for each in sorted(common) for row in _common_rows(each, self.changed)]
         hint = [Text("What many objects have in common stands once; -v shows every object.", "dim")] if common else []
-        table = (Table(("", "object", "change"), rows), *hint, Text("")) if rows else ()
+        table: View = (Table(("", "object", "change"), rows), *hint, Text("")) if rows else ()
         return (*table, *(Text(note, "warn") for note in self.notes), Text(self.summary, "strong"))
 
     @property
@@ -158,7 +158,7 @@ def _key(change: FieldChange) -> _Common:
 
 
 def _common_rows(key: _Common, changed: Sequence[ObjectChange]) -> list[Row]:
-    count = sum(_key(each) == key for change in changed for each in change.fields)
+    count = sum(_key(each) == key and not _foreign(each) for change in changed for each in change.fields)
     field, before, after = key
     head: Row = (Cell("update", _TONES["update"]), f"{count} objects", "")
     return [head, ("", f"  {_short(field)}", f"{before} -> {after}")]

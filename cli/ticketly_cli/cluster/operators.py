@@ -77,7 +77,7 @@ def visible(api: Api) -> list[Operator]:
                 raise
             usual = None
         everywhere = [usual] if usual is not None else []
-    return [described(each) for each in everywhere]
+    return [described(each) for each in everywhere if "deletionTimestamp" not in each["metadata"]]
 
 
 def described(deployment: JsonObject) -> Operator:

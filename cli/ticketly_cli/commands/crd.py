@@ -24,7 +24,7 @@ def _crd() -> None:
 
     \b
     Examples:
-      ticketly crd upgrade --check
+      ticketly crd upgrade --check --output json
       ticketly crd upgrade --context prod
     """
 

@@ -40,7 +40,7 @@ def _kafka() -> None:
 
     \b
     Examples:
-      ticketly kafka topics
+      ticketly kafka topics --output json
       ticketly kafka lag -v
       ticketly kafka peek ticketly.order.created --last 3
     """
