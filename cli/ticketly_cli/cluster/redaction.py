@@ -14,20 +14,22 @@ MASK: Final = "[redacted]"
 
 _NAME: Final = (
     r"(?:[a-z0-9_.-]*(?:password|passwd|passphrase|secret|token|api[_-]?key|private[_-]?key|credentials?)[a-z0-9_-]*"
-    r"|authorization|cookie|set-cookie)"
+    r"|authorization|cookie|set-cookie)(?<!name)(?<!ref)(?<!path)(?<!file)"
 )
 _SHAPES: Final = (
     # a login in a URL; the user's name goes as well
-    (re.compile(r"(?<=://)[^\s/@\"'<>]+(?=@)"), MASK),
+    (re.compile(r"(?<=://)[^\s/\"'<>]+(?=@)"), MASK),
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL), MASK),
     (re.compile(r"\beyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]+){1,4}"), MASK),
     (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9+/_.~=-]{6,}"), rf"\1 {MASK}"),
     (re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"), MASK),
     (re.compile(r"\b[rs]k_(?:live|test)_[A-Za-z0-9]{6,}|\bwhsec_[A-Za-z0-9]{6,}"), MASK),
-    # name=value, name: value, "name": "value"; a quoted value ends at its quote, another at a space or separator
-    (re.compile(rf"(?i)(?P<head>\b{_NAME}[\"']?\s*[=:]\s*)(?P<quote>[\"'])(?:\\.|(?!(?P=quote)).)*(?P=quote)"),
-     rf"\g<head>\g<quote>{MASK}\g<quote>"),
-    (re.compile(rf"(?i)(?P<head>\b{_NAME}\s*[=:]\s*)(?![\"'\s\[{{])[^\s,;&\"']+"), rf"\g<head>{MASK}"),
+    # name=value, name: value, "name": "value", the same inside a text of JSON; a quoted value ends at its own quote
+    (re.compile(
+        rf"(?is)(?P<head>\b{_NAME}\\*[\"']?[ \t]*[=:][ \t]*)(?P<quote>\\*[\"'])"
+        r"(?:(?!(?P=quote))\\.|(?!(?P=quote)).)*(?P=quote)"
+     ), rf"\g<head>\g<quote>{MASK}\g<quote>"),
+    (re.compile(rf"(?i)(?P<head>\b{_NAME}[ \t]*[=:][ \t]*)(?![\"'\s\\\[{{])[^\s&\"']+"), rf"\g<head>{MASK}"),
 )  # fmt: skip
 _SECRET_NAME: Final = re.compile(rf"(?i)^{_NAME}$")
 _POINTS_ELSEWHERE: Final = re.compile(r"(?i)(ref|refs|name|names|path|file|version|versions|arn|token_seconds)$")

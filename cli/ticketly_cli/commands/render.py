@@ -47,7 +47,7 @@ def render(
     \b
     Examples:
       ticketly render -f platform.yaml
-      ticketly render -f platform.yaml --optional-kind Middleware.traefik.io | kubectl diff -f -
+      ticketly render -f platform.yaml --optional-kind Middleware.traefik.io > objects.yaml
       ticketly render -f platform.yaml -o json | jq '.objects[].kind'
     """
     from ticketly_cli.cluster import platform_files, rendering, rendering_options
