@@ -124,12 +124,12 @@ async def last_records(access: Access, topic: str, count: int, partition: int | 
 
     Compaction leaves gaps between offsets, so the end is approached from further back until there is enough.
     """
+    known = await _partitions(access, topic)
+    if not known or (partition is not None and partition not in known):
+        what = f"topic {topic}" if not known else f"partition {partition} of topic {topic}"
+        raise CliError(f"There is no {what}.", "See `ticketly kafka topics`.", ExitCode.BAD_ARGUMENTS)
+    chosen = [TopicPartition(topic, each) for each in known if partition in (None, each)]
     async with _consumer(access) as consumer:
-        known = sorted((await _partitions(consumer, topic)) or ())
-        if not known or (partition is not None and partition not in known):
-            what = f"topic {topic}" if not known else f"partition {partition} of topic {topic}"
-            raise CliError(f"There is no {what}.", "See `ticketly kafka topics`.", ExitCode.BAD_ARGUMENTS)
-        chosen = [TopicPartition(topic, each) for each in known if partition in (None, each)]
         begins, ends = await consumer.beginning_offsets(chosen), await consumer.end_offsets(chosen)
         consumer.assign(chosen)
         found: list[SeenRecord] = []
@@ -168,10 +168,13 @@ async def _between(consumer: AIOKafkaConsumer, where: TopicPartition, start: int
     return found
 
 
-async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> set[int]:
-    if topic not in await consumer.topics():
-        return set()
-    return consumer.partitions_for_topic(topic) or set()
+async def _partitions(access: Access, topic: str) -> list[int]:
+    """The numbers of a topic's partitions, none for a topic that is not there."""
+    async with _admin(access) as admin:
+        if topic not in await admin.list_topics():
+            return []
+        (described,) = await admin.describe_topics([topic])
+    return sorted(each["partition"] for each in described["partitions"])
 
 
 @asynccontextmanager
