@@ -35,7 +35,7 @@ def gather(api: Api, name: str, now: datetime, log_lines: int, step: Step) -> tu
     step.say("versions")
     bundle.add("cluster/version.txt", api.version)
     bundle.add("cluster/definition.yaml", lambda: _definition(api))
-    platform: JsonObject | None = bundle.add("platform.yaml", lambda: tidy(platforms.find(api, name)))
+    platform: JsonObject | None = bundle.add("platform.yaml", lambda: tidy_platform(platforms.find(api, name)))
     operator = bundle.add("operator/operator.json", lambda: _operator(api, platform))
     if isinstance(operator, dict):
         step.say("operator")
@@ -45,7 +45,7 @@ def gather(api: Api, name: str, now: datetime, log_lines: int, step: Step) -> tu
     namespace, title = platform["metadata"]["namespace"], platform["metadata"]["name"]
     bundle.add("status.json", lambda: _status(api, platform, now))
     bundle.add("events.json", lambda: eventlog.read(api, platform, now, warnings=False).to_data())
-    own = _own_variables(platform)
+    own = own_variables(platform)
     selector = f"{names.INSTANCE_LABEL}={names.label_value(title)},{names.PART_OF_LABEL}=ticketly"
     for kind in (*kinds.MANAGED, *kinds.OPTIONAL, REPLICA_SET):
         step.say(kind.plural)
@@ -89,7 +89,12 @@ def _shown(name: str, own: frozenset[str]) -> bool:
     return name not in own and bool(_OWN_SETTING.match(name))
 
 
-def _own_variables(platform: JsonObject) -> frozenset[str]:
+def tidy_platform(platform: JsonObject) -> JsonObject:
+    """The same for a platform: what somebody wrote there as a value of the environment is theirs. Pure."""
+    return tidy(platform, own_variables(platform))
+
+
+def own_variables(platform: JsonObject) -> frozenset[str]:
     """Names that somebody gave values in the platform itself: only they know what they wrote there."""
     services = (platform.get("spec") or {}).get("services") or {}
     return frozenset(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ticketly_cli.cluster import redaction
 from ticketly_cli.cluster.bundle import Bundle
-from ticketly_cli.cluster.reporting import tidy
+from ticketly_cli.cluster.reporting import tidy_platform
 from ticketly_cli.local import diagnosis, lifecycle, logfiles, paths, placement, state, views
 from ticketly_cli.local.paths import HomeFolder
 from ticketly_cli.local.versions import load_versions
@@ -44,5 +44,5 @@ def _machine() -> JsonObject:
 def _platform(home: HomeFolder) -> JsonObject:
     """The platform file with its defaults; values of the environment are left out as for a cluster."""
     found = placement.read_specification(home).model_dump(mode="json", by_alias=True, exclude_none=True)
-    cleaned: JsonObject = redaction.redact_tree(tidy(found))
+    cleaned: JsonObject = redaction.redact_tree(tidy_platform(found))
     return cleaned

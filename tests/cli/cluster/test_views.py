@@ -26,7 +26,7 @@ from ticketly_cli.cluster.brokers import Group, SeenRecord, Topic
 from ticketly_cli.cluster.connector_views import Connector, ConnectorList, Slot, Task
 from ticketly_cli.cluster.lag_views import LagReport, Projection
 from ticketly_cli.cluster.peeking import Peek
-from ticketly_cli.cluster.reporting import tidy
+from ticketly_cli.cluster.reporting import tidy, tidy_platform
 from ticketly_cli.cluster.statuses import ClusterStatus
 from ticketly_cli.results import Cell, Facts, Table
 from ticketly_crds.blueprint import Topic as WantedTopic
@@ -423,3 +423,9 @@ def test_the_value_of_any_variable_that_is_not_ours_is_left_out(value):
     settings_map = tidy({"kind": "ConfigMap", "data": {each["name"]: each.get("value", "") for each in env}}, own)
     assert secret not in json.dumps(settings_map)
     assert settings_map["data"]["TICKETLY_PORT"] == "8080"
+
+
+def test_values_that_a_platform_gives_to_variables_are_left_out_whatever_they_are_called():
+    env = [{"name": "TICKETLY_PORT", "value": "canary-1"}]
+    spec = {"services": {"order": {"env": env}, "email": {"autoscaling": {}}}}
+    assert "canary" not in json.dumps(tidy_platform({"kind": "TicketlyPlatform", "spec": spec}))
