@@ -7,23 +7,21 @@ wrong becomes one sentence with its next step (`ApiError`), so that no other mod
 from __future__ import annotations
 
 import json
-import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any, Final
 
 import httpx2
 from lightkube.config import client_adapter
-from lightkube.config.kubeconfig import DEFAULT_KUBECONFIG, PROXY_CONF, KubeConfig, SingleConfig
+from lightkube.config.kubeconfig import SingleConfig
 from lightkube.config.models import User
 from lightkube.core.exceptions import ConfigError
 
 from ticketly_cli.cluster.kinds import PLATFORM, ApiKind
+from ticketly_cli.cluster.kubeconfigs import Choice, no_credentials, selected
 from ticketly_cli.cluster.refusals import ApiError, refusal, unreachable
-from ticketly_cli.errors import CliError, ExitCode
 from ticketly_cli.results import JsonObject
 
 FIELD_MANAGER: Final = "ticketly-cli"
@@ -34,21 +32,9 @@ _MERGE: Final = "application/merge-patch+json"
 _METADATA_ONLY: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 _PAGE: Final = 500
 _TIMEOUT_SECONDS: Final = 20.0
-_IN_CLUSTER: Final = "the pod's own service account"
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """Which cluster and namespace a person named; empty where nothing was said."""
-
-    context: str = ""
-    kubeconfig: Path | None = None
-    namespace: str = ""
-
-    @property
-    def given(self) -> bool:
-        """A cluster was named, so that a command which also knows the laptop means the cluster."""
-        return bool(self.context or self.kubeconfig)
+_ATTEMPTS: Final = 4
+_PAUSE_SECONDS: Final = 0.5
+_BUSY: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT})
 
 
 class Api:
@@ -147,7 +133,13 @@ class Api:
 
     def served(self, group: str, version: str) -> frozenset[str]:
         """The kinds of a group that this server serves, empty for an unknown group."""
-        found = self._request("GET", f"/apis/{group}/{version}", "discover", group)
+        try:
+            found = self._request("GET", f"/apis/{group}/{version}", "discover", group)
+        except ApiError as error:
+            if not error.kind_unknown:
+                raise
+            # our own group, of which a definition that was accepted just now is not served yet
+            found = None
         return frozenset(each["kind"] for each in (found or {}).get("resources", []) if "/" not in each["name"])
 
     def version(self) -> str:
@@ -161,7 +153,7 @@ class Api:
         except httpx2.HTTPError as error:
             raise unreachable(self.server, self.context, str(error) or type(error).__name__) from None
         except ConfigError as error:
-            raise _no_credentials(self.context, error) from None
+            raise no_credentials(self.context, error) from None
         if not answer.is_success:
             raise refusal(answer.status_code, answer.content, self.context, verb, resource)
         return answer.text
@@ -193,18 +185,34 @@ class Api:
         """The decoded answer; with `missing` None for an object that is not there. Raises ApiError."""
         sent = {"Accept": "application/json", "Content-Type": "application/json", **(headers or {})}
         content = None if body is None else json.dumps(body)
-        try:
-            answer = self._http.request(method, path, content=content, headers=sent, params=params)
-        except httpx2.HTTPError as error:
-            raise unreachable(self.server, self.context, str(error) or type(error).__name__) from None
-        except ConfigError as error:
-            raise _no_credentials(self.context, error) from None
+        answer = self._answer(method, path, content, sent, params)
         if answer.is_success:
             return answer.json() if answer.content else {}
         refused = refusal(answer.status_code, answer.content, self.context, verb, resource)
         if missing and answer.status_code == HTTPStatus.NOT_FOUND and not (refused.kind_unknown and _ours(path)):
             return None
         raise refused
+
+    def _answer(
+        self, method: str, path: str, content: str | None, headers: Mapping[str, str], params: Mapping[str, str] | None
+    ) -> httpx2.Response:
+        """The server's answer; a dropped connection and a busy server are tried again where that is harmless."""
+        for attempt in range(1, _ATTEMPTS + 1):
+            last = attempt == _ATTEMPTS or method == "POST"
+            try:
+                answer = self._http.request(method, path, content=content, headers=headers, params=params)
+            except (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError) as error:
+                if last:
+                    raise unreachable(self.server, self.context, str(error) or type(error).__name__) from None
+            except httpx2.HTTPError as error:
+                raise unreachable(self.server, self.context, str(error) or type(error).__name__) from None
+            except ConfigError as error:
+                raise no_credentials(self.context, error) from None
+            else:
+                if last or answer.status_code not in _BUSY:
+                    return answer
+            time.sleep(_PAUSE_SECONDS * attempt)
+        raise AssertionError("the last attempt returns or raises")
 
 
 def _ours(path: str) -> bool:
@@ -215,7 +223,7 @@ def _ours(path: str) -> bool:
 @contextmanager
 def connected(choice: Choice) -> Iterator[Api]:
     """The API server a person chose. Raises CliError (exit code 4) without a usable kubeconfig or context."""
-    config, context = _selected(choice)
+    config, context = selected(choice)
     api = _opened(config, choice.namespace, context)
     try:
         yield api
@@ -229,64 +237,7 @@ def _opened(config: SingleConfig, namespace: str, context: str) -> Api:
     try:
         return Api(config, namespace, context)
     except (ConfigError, OSError, ValueError) as error:
-        raise _no_credentials(context, error) from None
-
-
-def _selected(choice: Choice) -> tuple[SingleConfig, str]:
-    try:
-        found, path = _kubeconfig(choice)
-    except ConfigError:
-        named = f" {choice.kubeconfig}" if choice.kubeconfig else ""
-        raise CliError(
-            f"There is no kubeconfig{named}, so no cluster can be reached.",
-            "Name one with --kubeconfig FILE or KUBECONFIG.",
-            ExitCode.UNREACHABLE,
-        ) from None
-    except Exception as error:  # noqa: BLE001 - whatever a damaged file makes the parser raise is one and the same
-        raise CliError(
-            f"The kubeconfig cannot be read ({type(error).__name__}).",
-            "Check it with `kubectl config view`.",
-            ExitCode.UNREACHABLE,
-        ) from None
-    name = choice.context or found.current_context or ""
-    known = ", ".join(sorted(found.contexts)) or "none"
-    if not name:
-        message = f"{path} names no current context."
-        raise CliError(message, f"Choose one with --context: {known}.", ExitCode.UNREACHABLE)
-    if name not in found.contexts:
-        message = f"There is no context {name} in {path}."
-        raise CliError(message, f"There are: {known}.", ExitCode.UNREACHABLE)
-    try:
-        config = found.get(name, default=PROXY_CONF)
-    except (ConfigError, KeyError):
-        message = f"Context {name} in {path} names a cluster or a user that is not there."
-        raise CliError(message, "Check it with `kubectl config view`.", ExitCode.UNREACHABLE) from None
-    assert config is not None  # noqa: S101 - only a missing name without a default gives None
-    return config, _IN_CLUSTER if path == _IN_CLUSTER else name
-
-
-def _kubeconfig(choice: Choice) -> tuple[KubeConfig, str]:
-    """The named file, else KUBECONFIG (its first existing file), else the usual place, else the pod's own access."""
-    if choice.kubeconfig is not None:
-        return KubeConfig.from_file(choice.kubeconfig), str(choice.kubeconfig)
-    named = [Path(part).expanduser() for part in os.environ.get("KUBECONFIG", "").split(os.pathsep) if part]
-    usual = Path(DEFAULT_KUBECONFIG).expanduser()
-    candidates = [path for path in (named or [usual]) if path.is_file()]
-    if not candidates:
-        if named:
-            raise ConfigError("no file of KUBECONFIG exists")
-        return KubeConfig.from_service_account(), _IN_CLUSTER
-    # with several files the one that knows the wanted context counts
-    loaded = [(KubeConfig.from_file(path), str(path)) for path in candidates]
-    return next((each for each in loaded if choice.context in each[0].contexts), loaded[0])
-
-
-def _no_credentials(context: str, error: Exception) -> CliError:
-    return CliError(
-        f"The credentials of context {context} cannot be used: {' '.join(str(error).split())[:300]}.",
-        "Check the user of that context with `kubectl config view`.",
-        ExitCode.UNREACHABLE,
-    )
+        raise no_credentials(context, error) from None
 
 
 __all__ = ["FIELD_MANAGER", "Api", "ApiError", "Choice", "connected"]

@@ -29,6 +29,8 @@ class Answers:
 
     def __init__(self) -> None:
         self.by_path: dict[str, tuple[int, bytes]] = {}
+        self.busy = 0
+        """So many requests are answered with 429 first."""
         self.asked: list[tuple[str, str]] = []
         self.port = 0
 
@@ -48,6 +50,9 @@ def server() -> Iterator[Answers]:
             path, _, query = self.path.partition("?")
             answers.asked.append((path, query))
             status, body = answers.by_path.get(path, (404, b"404 page not found"))
+            if answers.busy:
+                answers.busy -= 1
+                status, body = 429, b"{}"
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
@@ -166,6 +171,16 @@ def test_a_server_in_trouble_is_not_a_bad_file(connected, server):
     code, _, err = connected("status")
     assert code == 4
     assert "etcdserver: request timed out" in err
+
+
+def test_a_busy_server_is_asked_again_and_not_for_ever(connected, server):
+    server.give(PLATFORMS, ITEMS)
+    server.give("/apis/apps/v1/deployments", {"metadata": {}, "items": []})
+    server.busy = 2
+    assert connected("status")[0] == 0
+    server.busy = 1000
+    assert connected("status")[0] == 4
+    assert server.busy > 900
 
 
 @pytest.fixture
