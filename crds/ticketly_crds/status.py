@@ -2,6 +2,8 @@
 
 Only this module names a condition or a reason. Each condition has its own reasons, so that an alert on a reason never
 has to guess which condition it came from. Times are aware UTC instants.
+
+Over 300 lines because the vocabulary is read as one list, and each field of it says what it means.
 """
 
 from __future__ import annotations
