@@ -133,6 +133,8 @@ def controller_manager(layout: Layout) -> list[str]:
         f"--service-account-private-key-file={layout.certificates.service_accounts}",
         f"--root-ca-file={layout.certificates.authority}",
         "--use-service-account-credentials=true",
+        # the API server refuses endpoints on loopback, and nobody routes to them here
+        "--controllers=*,-endpoints-controller,-endpointslice-controller,-endpointslice-mirroring-controller",
         "--horizontal-pod-autoscaler-sync-period=3s",
         "--horizontal-pod-autoscaler-initial-readiness-delay=3s",
         "--horizontal-pod-autoscaler-cpu-initialization-period=5s",
@@ -160,6 +162,7 @@ def _controller(layout: Layout, name: str, port: int) -> list[str]:
 
 
 def kwok(layout: Layout) -> list[str]:
+    """Pods get loopback addresses: who asks a simulated pod is refused by this machine and bothers no other."""
     port = layout.ports.kwok
     return [
         f"--kubeconfig={layout.kubeconfig('kwok')}",
@@ -169,7 +172,7 @@ def kwok(layout: Layout) -> list[str]:
         f"--node-ip={LOOPBACK}",
         f"--node-port={port}",
         f"--server-address={LOOPBACK}:{port}",
-        "--cidr=10.200.0.0/16",
+        "--cidr=127.200.0.0/16",
         f"--tls-cert-file={layout.certificates.serving.certificate}",
         f"--tls-private-key-file={layout.certificates.serving.key}",
     ]
