@@ -288,7 +288,7 @@ def test_the_environment_says_where_traces_go(monkeypatch: pytest.MonkeyPatch) -
     told = settings_from(
         monkeypatch, TRACING_OTLP_ENDPOINT="http://c:4318/v1/traces", TRACING_SAMPLING_RATIO="0.250000"
     )
-    assert told == Tracing(otlp_endpoint=endpoint, sampling_ratio=0.25)
+    assert told == Tracing(otlp_endpoint="http://c:4318/v1/traces", sampling_ratio=0.25)
     with pytest.raises(SettingsError, match="TICKETLY_TRACING_OTLP_ENDPOINT"):
         settings_from(monkeypatch, TRACING_OTLP_ENDPOINT="c:4318")
 
