@@ -23,7 +23,10 @@ KEYCLOAK: Final = "keycloak"
 _COMPONENT: Final = "roles"
 _IMAGE: Final = "public.ecr.aws/docker/library/postgres:17-alpine"
 _CERTIFICATES: Final = "https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem"
-_COMMAND: Final = f'wget -q -O /var/tmp/rds.pem {_CERTIFICATES} && printf "%s" "$ROLES_SQL" | psql --no-psqlrc -v ON_ERROR_STOP=1 -f -'
+_CA_FILE: Final = "/var/tmp/rds.pem"  # noqa: S108  inside a container that lives for a minute
+_COMMAND: Final = (
+    f'wget -q -O {_CA_FILE} {_CERTIFICATES} && printf "%s" "$ROLES_SQL" | psql --no-psqlrc -v ON_ERROR_STOP=1 -f -'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,7 @@ class Roles(pulumi.ComponentResource):
                 "PGUSER": database.MASTER,
                 "PGDATABASE": "postgres",
                 "PGSSLMODE": "verify-full",
-                "PGSSLROOTCERT": "/var/tmp/rds.pem",  # noqa: S108  inside the container
+                "PGSSLROOTCERT": _CA_FILE,
                 "ROLES_SQL": statements(),
             },
         )

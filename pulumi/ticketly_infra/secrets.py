@@ -104,10 +104,11 @@ class Secrets(pulumi.ComponentResource):
         ignore: list[str] | None,
     ) -> Kept:
         secret = self._secret(purpose, prefix, description)
+        hidden: pulumi.Output[str] = pulumi.Output.secret(text)
         version = aws.secretsmanager.SecretVersion(
             self._scope.name(purpose),
             secret_id=secret.id,
-            secret_string=pulumi.Output.secret(text),
+            secret_string=hidden,
             opts=self._scope.inside(self, ignore=ignore),
         )
         value = pulumi.Output.secret(version.secret_string.apply(lambda found: found or "{}"))
