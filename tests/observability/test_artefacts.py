@@ -33,15 +33,6 @@ OF_OTHERS = frozenset(
 )
 """Made by Prometheus itself and by kube-state-metrics."""
 
-CANARY = frozenset(
-    {
-        "ticketly_lag_canary_seconds_bucket",
-        "ticketly_lag_canary_pending_seconds",
-        "ticketly_lag_canary_beats_total",
-    }
-)
-"""Of the lag canary, which brings them with it."""
-
 WORDS = {"absent", "and", "by", "clamp_min", "count", "deriv", "histogram_quantile", "increase", "label_replace"}
 WORDS |= {"max", "min", "or", "rate", "sum", "time", "topk"}
 """What PromQL itself says in our expressions."""
@@ -80,7 +71,7 @@ def test_every_name_in_a_rule_or_panel_is_exposed_by_some_component(
 ) -> None:
     known = {name for metrics in exposed.values() for metric in metrics for name in metric.samples}
     known |= {rule["record"] for group in GROUPS for rule in group["rules"] if "record" in rule}
-    known |= OF_OTHERS | CANARY
+    known |= OF_OTHERS
     looked_at = {
         **{rule.get("alert") or rule["record"]: names(rule["expr"]) for group in GROUPS for rule in group["rules"]},
         **{f"{where}: {expression}": names(expression) for where, expression in queries()},
@@ -191,7 +182,7 @@ def test_links_between_the_pages_lead_somewhere() -> None:
 
 def test_metrics_named_in_pages_exist(exposed: dict[str, tuple[observability.Metric, ...]]) -> None:
     known = {name for metrics in exposed.values() for metric in metrics for name in (*metric.samples, metric.name)}
-    known |= {rule["record"] for group in GROUPS for rule in group["rules"] if "record" in rule} | CANARY
+    known |= {rule["record"] for group in GROUPS for rule in group["rules"] if "record" in rule}
     named = {
         (page.name, name)
         for page in RUNBOOKS.glob("*.md")
