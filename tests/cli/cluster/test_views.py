@@ -31,6 +31,7 @@ from ticketly_cli.cluster.statuses import ClusterStatus
 from ticketly_cli.results import Cell, Facts, Table
 from ticketly_crds.blueprint import Topic as WantedTopic
 from ticketly_operator import kinds as operator_kinds
+from ticketly_operator.desired import installation
 from ticketly_operator.settings import OperatorSettings
 
 NOW = datetime(2026, 11, 26, 6, 0, tzinfo=UTC)
@@ -59,6 +60,12 @@ def test_the_kinds_are_those_of_the_operator():
     assert plain(kinds.MANAGED) == plain(operator_kinds.MANAGED)
     assert plain(kinds.OPTIONAL) == plain(operator_kinds.OPTIONAL)
     assert kinds.PLATFORM.path("shop", "a") == operator_kinds.PLATFORM.path("shop", "a")
+
+
+def test_the_operator_is_looked_for_where_it_is_installed():
+    assert installation.NAME == operators.DEPLOYMENT_NAME
+    assert installation.Installation().namespace == operators.DEFAULT_NAMESPACE
+    assert dict(part.split("=") for part in operators.SELECTOR.split(",")) == installation.selector()
 
 
 def test_the_usual_limits_are_the_defaults_of_the_operators_settings():
