@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -186,14 +187,34 @@ async def test_a_watch_that_is_forbidden_is_a_finding_until_it_is_allowed(record
             trying.cancel()
 
 
+class Followed:
+    """A client that remembers which of its methods were used."""
+
+    def __init__(self, client):
+        self.client = client
+        self.used = set()
+
+    def __getattr__(self, name):
+        self.used.add(name)
+        return getattr(self.client, name)
+
+
+PUBLIC = {
+    name
+    for name, member in vars(KubernetesCluster).items()
+    if inspect.iscoroutinefunction(member) and not name.startswith("_")
+}
+
+
 async def test_every_call_of_the_client_is_granted_under_the_name_that_http_gives_it_and_nothing_more_is(recorder):
     """The client says itself which verb and resource a call is; a wrong word there would check the wrong grant."""
 
     async with ApiServer() as server:
-        cluster = client(server)
+        cluster = Followed(client(server))
         await cluster.platforms()
         platform = await cluster.platform("shop", "it")
         await cluster.children("shop", "it")
+        await cluster.optional_kinds()
         await cluster.pods("shop", "it")
         await cluster.secret("shop", "it")
         assert await cluster.forbidden_watches() == []
@@ -202,6 +223,7 @@ async def test_every_call_of_the_client_is_granted_under_the_name_that_http_give
             manifest = {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": metadata}
             await cluster.object(manifest)
             await cluster.apply(manifest)
+            await cluster.hand_over(manifest)
             await cluster.delete(manifest)
         await cluster.write_status("shop", "it", {})
         await cluster.set_finalizer("shop", "it", present=True)
@@ -219,6 +241,8 @@ async def test_every_call_of_the_client_is_granted_under_the_name_that_http_give
             assert await leader.attempt()
             await leader.release()
 
+    # a method that is new is tried here too
+    assert cluster.used == PUBLIC
     assert recorder.asked <= permissions.granted()
     assert permissions.granted() - recorder.asked == CREATED_BY_APPLYING
 
