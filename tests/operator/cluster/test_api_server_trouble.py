@@ -38,6 +38,7 @@ def test_watches_that_stall_fail_liveness_while_the_timer_goes_on_and_are_opened
         eventually(lambda: operator.probe() == "", "liveness passes again")
         assert operator.exit_code() is None
         platform.until_ready()
+        operator.kill()
 
 
 def test_silence_at_rest_is_no_trouble(new_site):
@@ -51,6 +52,7 @@ def test_silence_at_rest_is_no_trouble(new_site):
         eventually(lambda: proxy.watches >= opened + 30, "silent watches are opened anew several times")
         assert operator.probe() == ""
         assert operator.metrics()["ticketly_operator_watch_age_seconds"] < 5
+        operator.kill()
 
 
 def test_an_api_server_that_answers_nothing_ends_the_leader_and_fails_the_waiting_one(new_site, control_plane):
