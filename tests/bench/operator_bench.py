@@ -248,6 +248,12 @@ def spread(seconds: list[float]) -> dict[str, float]:
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
     report: dict[str, Any] = {}
+
+    def told(name: str, figures: Any) -> None:
+        """Say it at once too: the whole takes half an hour, and something may end it."""
+        report[name] = figures
+        say(f"  {figures}")
+
     nodes = 2 + (options.platforms + 10) * PODS_OF_A_PLATFORM // PODS_OF_A_NODE
     with (
         broker() as kafka_address,
@@ -259,21 +265,22 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             leader.start()
             leader.wait_until_leading()
             say("measuring from apply to Ready ...")
-            report["ready"] = spread(bench.ready(options.rounds))
+            told("ready", spread(bench.ready(options.rounds)))
             say("measuring from a changed image to the patch ...")
-            report["patch"] = spread(bench.patch(options.rounds, user))
+            told("patch", spread(bench.patch(options.rounds, user)))
             say("measuring the takeover ...")
             seconds, leader, user = bench.takeover(3, leader)
-            report["takeover"] = spread(seconds)
+            told("takeover", spread(seconds))
             if options.idle_minutes:
                 say(f"counting writes of {options.idle_minutes:g} idle minutes ...")
-                report["idle"] = {"minutes": options.idle_minutes, "writes": bench.idle(options.idle_minutes, user)}
+                told("idle", {"minutes": options.idle_minutes, "writes": bench.idle(options.idle_minutes, user)})
             if options.platforms:
                 say(f"making {options.platforms} platforms ...")
                 bench.populate(options.platforms)
-                report["memory_mib_of_the_leader_that_made_them"] = round(leader.resident_bytes() / 2**20, 1)
+                told("memory_mib_of_the_leader_that_made_them", round(leader.resident_bytes() / 2**20, 1))
                 leader.stop()
-                report["resync"], leader = bench.resync()
+                figures, leader = bench.resync()
+                told("resync", figures)
         except BaseException:
             shutil.copy(leader.log_file, Path(tempfile.gettempdir()) / "operator-bench.log")
             raise

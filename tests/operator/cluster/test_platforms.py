@@ -216,13 +216,39 @@ def test_a_description_that_only_the_operator_can_refuse_is_told_and_what_runs_g
     assert platform.child("deployment", "order")["status"]["readyReplicas"] == 1
     platform.change(version="0.1.0", mongo={"uriSecretRef": {"name": "ticketly-mongo"}})
     platform.until_ready()
-    # the server lets longer names pass than names of children leave room for
-    long = site.platform("l" * 41)
-    document = {**sample.platform("short", site.namespace, **site.spec())}
-    document["metadata"]["name"] = long.name
-    site.cluster.apply(document)
-    assert long.until("Ready", "InvalidSpec")["message"].startswith("metadata.name: ")
-    assert long.child("deployment", "order") == {}
+
+
+def test_a_fault_that_an_older_definition_lets_pass_is_told_with_its_path_and_what_runs_goes_on(site, control_plane):
+    platform = site.ready(SHARED)
+    generation = platform.child("deployment", "order")["metadata"]["generation"]
+    where = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/timeZone/pattern"
+    definition = json.loads(control_plane.kubectl("get", "crd", "ticketlyplatforms.ticketly.io", "--output=json"))
+    schema = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
+    change_definition(control_plane, {"op": "remove", "path": where})
+    try:
+        eventually(lambda: accepted(platform, timeZone="not a zone!"), "the older definition")
+        message = platform.until("Ready", "InvalidSpec")["message"]
+        assert message == "spec.timeZone: must be an IANA time zone such as Asia/Colombo or UTC"
+        assert platform.child("deployment", "order")["metadata"]["generation"] == generation
+        assert platform.child("deployment", "order")["status"]["readyReplicas"] == 1
+        platform.change(timeZone="Asia/Colombo")
+        platform.until_ready()
+    finally:
+        change_definition(control_plane, {"op": "add", "path": where, "value": schema["timeZone"]["pattern"]})
+
+
+def change_definition(control_plane, operation):
+    options = ["--type=json", f"--patch={json.dumps([operation])}"]
+    control_plane.kubectl("patch", "crd", "ticketlyplatforms.ticketly.io", *options)
+
+
+def accepted(platform, **changes):
+    """Whether the server takes the change; it learns of a definition a moment later."""
+    try:
+        platform.change(**changes)
+    except KubectlError:
+        return False
+    return True
 
 
 def test_a_spec_that_breaks_a_rule_is_refused_by_the_server_with_the_rule_s_words(site):
@@ -231,6 +257,8 @@ def test_a_spec_that_breaks_a_rule_is_refused_by_the_server_with_the_rule_s_word
         platform.change(services={"order": {"autoscaling": {"min": 9, "max": 3}}})
     with pytest.raises(KubectlError, match=r"(?i)currency"):
         platform.change(payments={"currency": "EUR"})
+    with pytest.raises(KubectlError, match=r"Too long: may not be more than 40"):
+        site.platform("l" * 41).apply(with_secrets=False, **site.spec())
 
 
 def test_an_object_of_that_name_that_somebody_else_made_is_left_alone(site):
