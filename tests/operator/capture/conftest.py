@@ -412,6 +412,8 @@ class Bench:
 
 async def reset(bench: Bench) -> None:
     """As before any operator came: no connectors, no offsets, no slots. Topics stay."""
+    for setting in ("connection limit -1", "reset dynamic_library_path", "replication"):
+        await bench.sql("postgres", f"alter role {names.CDC_ROLE} {setting}")
     for name, slot in CONNECTORS:
         if await bench.connect("GET", f"/connectors/{name}") is not None:
             await bench.connect("PUT", f"/connectors/{name}/stop")

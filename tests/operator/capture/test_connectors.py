@@ -105,11 +105,10 @@ async def test_a_task_that_loses_its_connection_comes_back_by_itself(bench):
 async def test_failed_tasks_are_restarted_later_and_later_until_the_budget_is_used_up_and_get_it_back(bench):
     bench.change()["connectors"]["eventTables"]["maxRestarts"] = 2
     bench.spec["connectors"]["orderOutbox"]["enabled"] = False
-    others = [f"other_{number}" for number in range(8)]
-    for other in others:
-        await bench.sql("postgres", "select pg_create_physical_replication_slot($1)", other)
+    # what Debezium takes for passing it repeats by itself for ever; this it does not know
+    await bench.sql("postgres", f"alter role {names.CDC_ROLE} set dynamic_library_path = '/nowhere'")
     await bench.step()
-    assert "all replication slots are in use" in await bench.until_failed()
+    assert 'could not access file "pgoutput"' in await bench.until_failed()
     await bench.until(lambda: bench.restarted[TABLES] == 1, "the first restart, at once")
     await bench.until_failed()
     for _ in range(3):
@@ -124,8 +123,7 @@ async def test_failed_tasks_are_restarted_later_and_later_until_the_budget_is_us
     bench.later(days=1)
     await bench.step()
     assert bench.restarted[TABLES] == 2
-    for other in others:
-        await bench.drop_slot(other)
+    await bench.sql("postgres", f"alter role {names.CDC_ROLE} reset dynamic_library_path")
     await bench.connect("POST", f"/connectors/{TABLES}/restart?includeTasks=true&onlyFailed=true")
     await bench.until(lambda: bench.condition(READY).status is ConditionStatus.TRUE, "a person's restart helps")
     assert bench.connector().restarts == 2
@@ -139,15 +137,13 @@ async def test_a_task_that_says_that_it_runs_and_does_not_is_seen_through(bench)
     await bench.arrived(await bench.add_organization())
     # Debezium repeats a start that is refused like this for ever, and the task is RUNNING all the time
     await bench.sql("postgres", f"alter role {names.CDC_ROLE} connection limit 0")
-    await bench.sql(
-        "postgres", f"select pg_terminate_backend(pid) from pg_stat_activity where usename='{names.CDC_ROLE}'"
-    )
+    await bench.connect("POST", f"/connectors/{TABLES}/restart?includeTasks=true")
     await bench.until_idle()
-    assert (await bench.task())["state"] == "RUNNING"
     await bench.until_reason(Reason.SLOT_UNREADABLE)
-    # for the operator there is room again, for the connector there is none
+    assert (await bench.task())["state"] == "RUNNING"
     await bench.sql("postgres", f"alter role {names.CDC_ROLE} connection limit -1")
     await bench.until_running()
+    assert bench.restarted == {}
 
 
 async def test_a_rotated_password_is_taken_up_and_a_wrong_one_is_told(bench):
