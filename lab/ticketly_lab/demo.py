@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from importlib import resources
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -28,10 +29,11 @@ from ticketly_lab.adaptation import adapted
 from ticketly_lab.children import run_apart
 from ticketly_lab.cluster import KubectlError
 from ticketly_lab.control_plane import ControlPlane
+from ticketly_lab.for_tests import resource_definitions
 from ticketly_lab.operator_process import OperatorProcess
 from ticketly_lab.stores import Stores
 from ticketly_operator.desired.installation import NAME as OPERATOR
-from ticketly_operator.desired.installation import Installation
+from ticketly_operator.desired.installation import Installation, manifests
 
 READY_SECONDS: Final = 300
 _OPERATOR_NAMESPACE: Final = Installation().namespace
@@ -152,9 +154,12 @@ def _close(starts: list[Future[Any]]) -> None:
 
 def _install(plane: ControlPlane, story: Story) -> OperatorProcess:
     """By the product's own command; then the process that plays its pod."""
-    arguments = ["apply", "--server-side", "--filename=operator/install/ticketly-operator.yaml"]
-    story.show(plane.kubectl(*arguments))
-    plane.kubectl("wait", "--for=condition=Established", "crd/ticketlyplatforms.ticketly.io")
+    if find_spec("ticketly_cli.commands.install") is not None:
+        _show_ticketly(plane, story, "install", "--kubeconfig", str(plane.kubeconfig))
+    else:
+        story.say("applying the operator's manifests")
+        plane.kubectl("apply", "--server-side", *(f"--filename={path}" for path in resource_definitions()))
+        plane.apply(*manifests(Installation()))
     account = plane.kubeconfig_for(OPERATOR, _OPERATOR_NAMESPACE)
     operator = OperatorProcess(plane, _OPERATOR_NAMESPACE, kubeconfig=account)
     try:
@@ -206,7 +211,11 @@ def _await_ready(plane: ControlPlane, operator: OperatorProcess, story: Story) -
 
 
 def _status(plane: ControlPlane, story: Story) -> None:
-    story.show(plane.kubectl("get", "tkp", "--namespace=ticketly", "--output=wide"))
+    target = ["--namespace=ticketly", "--output=wide"]
+    story.say(f"$ kubectl get ticketlyplatform {' '.join(target)}")
+    story.show(plane.kubectl("get", "ticketlyplatform", *target))
+    if find_spec("ticketly_cli.commands.install") is not None:
+        _show_ticketly(plane, story, "status", "--kubeconfig", str(plane.kubeconfig), "--namespace", "ticketly")
 
 
 def _prove(stores: Stores, story: Story) -> None:
@@ -237,8 +246,9 @@ def secret(namespace: str, name: str, content: Mapping[str, str]) -> dict[str, A
     return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": dict(content)}
 
 
-def _ticketly(plane: ControlPlane, *arguments: str) -> str:
-    """What the command prints. Raises CliError with what it says when it fails."""
+def _show_ticketly(plane: ControlPlane, story: Story, *arguments: str) -> None:
+    """Run the product's command and show what it prints. Raises CliError with what it says when it fails."""
+    story.say(f"$ ticketly {' '.join(arguments)}")
     done = subprocess.run(
         [sys.executable, "-m", "ticketly_cli.main", *arguments],
         env={"PATH": os.environ.get("PATH", os.defpath), "HOME": str(plane.folder)},
@@ -248,7 +258,7 @@ def _ticketly(plane: ControlPlane, *arguments: str) -> str:
     )
     if done.returncode != 0:
         raise CliError(f"`ticketly {arguments[0]}` ended with {done.returncode}: {done.stderr.strip()}")
-    return done.stdout
+    story.show(done.stdout)
 
 
 def _command(command: str, folder: Path) -> str:
