@@ -127,6 +127,8 @@ class Capture:
             message = "no connector is enabled"
             reason = Reason.ALL_RUNNING
             turn.found.append(Finding(ConditionType.CONNECTORS_READY, ConditionStatus.TRUE, reason, message))
+        # the first reason of a condition holds, and one that is as wanted must not hide a neighbour's trouble
+        turn.found.sort(key=lambda finding: finding.reason is Reason.CONNECTOR_HELD)
         return Report((*topics, *turn.found), tuple(notices), connectors=tuple(connectors), failed=failed)
 
     async def _connector(self, turn: _Turn, wanted: Connector) -> ConnectorStatus:

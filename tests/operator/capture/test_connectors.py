@@ -72,6 +72,16 @@ async def test_a_connector_is_held_as_the_description_says_and_brought_back(benc
     await bench.until_running()
 
 
+async def test_a_connector_that_is_held_does_not_hide_that_its_neighbour_is_not_read(bench):
+    bench.change()["connectors"]["eventTables"]["state"] = "paused"
+    await bench.until_reason(Reason.CONNECTOR_HELD)
+    await bench.connect("PUT", f"/connectors/{OUTBOX}/stop")
+    await bench.until_idle(names.OUTBOX_SLOT)
+    await bench.drop_slot(names.OUTBOX_SLOT)
+    await bench.until_reason(Reason.SLOT_LOST)
+    assert bench.condition(ConditionType.READY).status is ConditionStatus.FALSE
+
+
 async def test_a_connector_deleted_behind_its_back_is_made_again_and_misses_nothing(bench):
     await bench.until_running()
     await bench.connect("DELETE", f"/connectors/{TABLES}")
@@ -107,7 +117,7 @@ async def test_failed_tasks_are_restarted_later_and_later_until_the_budget_is_us
     bench.spec["connectors"]["orderOutbox"]["enabled"] = False
     # what Debezium takes for passing it repeats by itself for ever; this it does not know
     await bench.sql("postgres", f"alter role {names.CDC_ROLE} set dynamic_library_path = '/nowhere'")
-    await bench.step()
+    await bench.until(lambda: bench.front.writes(), "it is put")
     assert 'could not access file "pgoutput"' in await bench.until_failed()
     await bench.until(lambda: bench.restarted[TABLES] == 1, "the first restart, at once")
     await bench.until_failed()
