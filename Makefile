@@ -18,8 +18,8 @@ demo: bootstrap ## the platform on this machine, filled, and a race of 100 buyer
 
 .PHONY: test
 test: bootstrap-all ## every check and every test
-# compiled meanwhile, at low priority; what goes wrong there is told when the tests on the control plane ask for it again
-	@$(BIN)/python -m ticketly_lab build >/dev/null 2>&1 &
+# compiled meanwhile, at low priority; what goes wrong there is told when the tests ask for it again
+	@{ $(BIN)/python -m ticketly_lab build; $(BIN)/python -m ticketly_lab tools helm; } >/dev/null 2>&1 &
 	$(MAKE) lint
 	$(BIN)/pytest -m "not kubernetes"
 	$(BIN)/pytest -m kubernetes
