@@ -25,10 +25,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import kopf
-from pythonjsonlogger.json import JsonFormatter
 
 from ticketly_crds import names
-from ticketly_operator import kinds
+from ticketly_operator import kinds, logs
 from ticketly_operator.agenda import Agenda, Pace
 from ticketly_operator.clients.kubernetes import ApiServer, KubernetesCluster
 from ticketly_operator.errors import ClusterUnreachableError, OperatorError
@@ -37,7 +36,7 @@ from ticketly_operator.metrics import Metrics
 from ticketly_operator.probes import listening
 from ticketly_operator.reconcile.assembly import PlatformWork
 from ticketly_operator.runner import Runner
-from ticketly_operator.settings import Log, OperatorSettings, SettingsError, load
+from ticketly_operator.settings import OperatorSettings, SettingsError, load
 from ticketly_operator.watching import WatchProof
 
 EXIT_STOPPED: Final = 0
@@ -60,7 +59,7 @@ def main() -> int:
     except SettingsError as error:
         sys.stderr.write(f"error: wrong settings: {error}\n")
         return EXIT_BAD_SETTINGS
-    _configure_logging(settings.log)
+    logs.configure(settings.log)
     try:
         return asyncio.run(_run(settings))
     except OperatorError as error:
@@ -294,20 +293,3 @@ def _own_namespace() -> str:
     if stated.exists():
         return stated.read_text().strip()
     raise ClusterUnreachableError("the operator's namespace is unknown: set POD_NAMESPACE")
-
-
-def _configure_logging(settings: Log) -> None:
-    handler = logging.StreamHandler(sys.stdout)
-    layout = "%(asctime)s %(levelname)s %(name)s %(message)s"
-    handler.setFormatter(JsonFormatter(layout) if settings.format == "json" else logging.Formatter(layout))
-    root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(settings.level.upper())
-    # every request of a resync would be a line, and every broker that does not answer is told as a condition
-    for noisy, least in (
-        ("httpx2", "WARNING"),
-        ("httpcore2", "WARNING"),
-        ("kopf", "WARNING"),
-        ("aiokafka", "CRITICAL"),
-    ):
-        logging.getLogger(noisy).setLevel(least)
