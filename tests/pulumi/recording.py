@@ -14,6 +14,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -250,15 +251,20 @@ async def _outputs() -> dict[str, dict[str, Any]]:
 def run(build: Callable[[], Any], stack: str = "dev", config: Mapping[str, str] | None = None) -> dict[str, Any]:
     """{"resources": [...], "outputs": {name: {value, secret}}} of a program, resources in an order of creation.
 
-    Raises what the program raises.
+    In a thread of its own, so that whatever loop the caller has stays what it was. Raises what the program raises.
     """
+    with ThreadPoolExecutor(1, "program") as thread:
+        return thread.submit(_run, build, stack, config or {}).result()
+
+
+def _run(build: Callable[[], Any], stack: str, config: Mapping[str, str]) -> dict[str, Any]:
     recorder = Recorder()
     monitor = Monitor(recorder)
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
         mocks.set_mocks(recorder, project="ticketly", stack=stack, preview=False, monitor=monitor)
-        pulumi.runtime.set_all_config({"aws:region": REGION, **(config or {})}, [])
+        pulumi.runtime.set_all_config({"aws:region": REGION, **config}, [])
         loop.run_until_complete(run_pulumi_func(build))
         return {"resources": recorder.recorded, "outputs": loop.run_until_complete(_outputs())}
     finally:
