@@ -29,7 +29,6 @@ FIELD_MANAGER: Final = "ticketly-cli"
 
 _APPLY: Final = "application/apply-patch+yaml"
 _MERGE: Final = "application/merge-patch+json"
-_METADATA_ONLY: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 _PAGE: Final = 500
 _TIMEOUT_SECONDS: Final = 20.0
 _ATTEMPTS: Final = 4
@@ -55,13 +54,6 @@ class Api:
         """One object, None when there is none."""
         found: JsonObject | None = self._request("GET", kind.path(namespace, name), "get", f"{kind.resource} {name}")
         return found
-
-    def metadata(self, kind: ApiKind, namespace: str, name: str) -> JsonObject | None:
-        """The metadata of one object and nothing of its content, None when there is none."""
-        headers = {"Accept": _METADATA_ONLY}
-        path = kind.path(namespace, name)
-        found = self._request("GET", path, "get", f"{kind.resource} {name}", headers=headers)
-        return None if found is None else dict(found["metadata"])
 
     def list(self, kind: ApiKind, namespace: str = "", selector: str = "") -> list[JsonObject]:
         """All objects of a kind in a namespace, or everywhere. Raises ApiError when the kind is not served."""

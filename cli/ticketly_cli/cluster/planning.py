@@ -8,6 +8,8 @@ difference to the object that is there is the plan. Nothing is stored.
 from __future__ import annotations
 
 import hashlib
+import hmac
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -131,26 +133,27 @@ def _look_around(api: Api, blueprint: Blueprint, namespace: str) -> _Around:
     missing = []
     for name in sorted({ref.name for ref in blueprint.secrets()}):
         try:
-            metadata = api.metadata(SECRET, namespace, name)
+            secret = api.get(SECRET, namespace, name)
         except ApiError as error:
             if error.status != HTTPStatus.FORBIDDEN:
                 raise
             around.secrets_readable = False
             around.notes.append("Secrets may not be read: whether a rotated one makes pods roll is not shown.")
             break
-        if metadata is None:
+        if secret is None:
             missing.append(name)
         else:
-            around.secret_versions[name] = secret_version(metadata)
+            around.secret_versions[name] = secret_version(secret)
     if missing:
         listed = ", ".join(missing)
         around.notes.append(f"Missing Secrets: {listed}. The operator changes nothing else before they exist.")
     return around
 
 
-def secret_version(metadata: JsonObject) -> str:
-    """What the operator derives from a Secret's metadata to make pods roll; the content is not looked at. Pure."""
-    return hashlib.sha256(f"{metadata['uid']}/{metadata['resourceVersion']}".encode()).hexdigest()[:16]
+def secret_version(secret: JsonObject) -> str:
+    """What the operator derives from a Secret's content to make pods roll; nothing of it can be told from it. Pure."""
+    content = json.dumps(secret.get("data") or {}, sort_keys=True).encode()
+    return hmac.new(secret["metadata"]["uid"].encode(), content, hashlib.sha256).hexdigest()[:16]
 
 
 def _live(api: Api, platform: str, namespace: str, optional_kinds: frozenset[str]) -> list[JsonObject]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import asyncpg
@@ -17,7 +17,8 @@ from ticketly_crds import names
 _TIMEOUT_SECONDS: Final = 5
 _READ: Final = "SELECT topic, partition, next_offset FROM catalogue.positions"
 _ORDER: Final = "order-catalogue"
-_QUERY: Final = "event-query-tables", "event-query-seat-states"
+_PREFIX: Final = "event-query-"
+_QUERY: Final = (f"{_PREFIX}tables", f"{_PREFIX}seat-states")
 _ELSEWHERE: Final = "read on the machine of the platform only; the store is not reachable from here"
 
 
@@ -57,12 +58,13 @@ def _from_mongo(platform: PlatformState) -> list[Projection]:
             client.close()
     except PyMongoError as error:
         return [Projection(name, MONGO, None, type(error).__name__) for name in _QUERY]
-    return [Projection(f"event-query-{name}", MONGO, found) for name, found in _by_projection(documents).items()]
+    return [Projection(name, MONGO, found) for name, found in by_projection(documents).items()]
 
 
-def _by_projection(documents: list[dict[str, Any]]) -> Mapping[str, dict[tuple[str, int], int]]:
-    found: dict[str, dict[tuple[str, int], int]] = {}
+def by_projection(documents: Sequence[Mapping[str, Any]]) -> dict[str, dict[tuple[str, int], int]]:
+    """Positions by projection; those of ours are there before they have read anything. Pure."""
+    found: dict[str, dict[tuple[str, int], int]] = {name: {} for name in _QUERY}
     for document in documents:
         projection, topic, partition = str(document["_id"]).split("|")
-        found.setdefault(projection, {})[topic, int(partition)] = int(document["next"])
+        found.setdefault(f"{_PREFIX}{projection}", {})[topic, int(partition)] = int(document["next"])
     return found

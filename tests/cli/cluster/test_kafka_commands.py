@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.structs import OffsetAndMetadata
 
+from ticketly_cli.cluster.positions import by_projection
 from ticketly_crds import names
 from ticketly_lab.children import run_apart
 
@@ -143,16 +144,20 @@ def test_a_platform_here_has_the_topics_it_wants_and_connectors_that_run(here):
 
 @pytest.mark.stack
 def test_the_lag_of_projections_is_read_from_the_stores_they_fill(here):
-    def settled() -> dict[str, dict[str, object]]:
-        readers = {each["name"]: each for each in here.data("kafka", "lag")[1]["readers"]}
-        projections = {name: each for name, each in readers.items() if each["kind"] == "projection"}
-        assert not [each["problem"] for each in projections.values() if each["problem"]]
-        return projections if {"order-catalogue", "event-query-tables"} <= set(projections) else {}
+    def asked() -> dict[str, dict[str, object]]:
+        readers = here.data("kafka", "lag")[1]["readers"]
+        return {each["name"]: each for each in readers if each["kind"] == "projection" and not each["problem"]}
 
-    found = here.until(settled, "both sides have stored positions")
+    found = here.until(lambda: asked() if len(asked()) >= 3 else {}, "both stores answer")
     assert found["order-catalogue"]["positions_in"] == "PostgreSQL order_service, table catalogue.positions"
     assert found["event-query-tables"]["positions_in"] == "MongoDB, collection positions"
-    here.until(lambda: settled()["event-query-tables"]["lag"] == 0, "it catches up")
+    here.until(lambda: all(each["lag"] == 0 for each in asked().values()), "they catch up")
+
+
+def test_positions_in_documents_are_read_by_projection_topic_and_partition():
+    documents = [{"_id": "tables|dbz.a|3", "next": 7}, {"_id": "tables|dbz.a|0", "next": 1}]
+    found = by_projection(documents)
+    assert found == {"event-query-tables": {("dbz.a", 3): 7, ("dbz.a", 0): 1}, "event-query-seat-states": {}}
 
 
 @pytest.mark.stack

@@ -320,4 +320,4 @@ def test_the_version_of_a_secret_is_what_the_operator_makes_of_it(person, monkey
             assert found is not None
             return found.version
 
-    assert planning.secret_version(person.live("secret", "ticketly-postgres")["metadata"]) == asyncio.run(asked())
+    assert planning.secret_version(person.live("secret", "ticketly-postgres")) == asyncio.run(asked())
