@@ -280,9 +280,9 @@ async def test_the_probe_can_be_switched_off():
 # --- pods over HTTP ---------------------------------------------------------------------------------------------------
 
 METRICS = """\
-# HELP ticketly_query_streams Open seat streams
-# TYPE ticketly_query_streams gauge
-ticketly_query_streams 3.0
+# HELP ticketly_event_query_streams Open seat streams
+# TYPE ticketly_event_query_streams gauge
+ticketly_event_query_streams 3.0
 # HELP ticketly_lag_canary_seconds Age
 # TYPE ticketly_lag_canary_seconds histogram
 ticketly_lag_canary_seconds_bucket{le="0.5"} 8.0
@@ -334,7 +334,7 @@ def test_a_pod_that_cannot_tell_what_is_on_its_way_says_nothing_about_it():
     "answer",
     [
         lambda _: web.Response(status=500, text=METRICS),
-        lambda _: web.Response(text="ticketly_query_streams 3.0\n"),
+        lambda _: web.Response(text="ticketly_event_query_streams 3.0\n"),
         lambda _: web.Response(text=METRICS.replace("8.0", "many")),
         lambda _: web.Response(body=b"\xff\xfe" + METRICS.encode()),
         lambda _: web.Response(text="#" * 5_000_000 + "\n" + METRICS),

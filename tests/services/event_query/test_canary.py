@@ -199,7 +199,9 @@ class Scene:
 
 
 def broadcasts() -> float:
-    return REGISTRY.get_sample_value("ticketly_query_broadcasts_total") or 0.0
+    value = REGISTRY.get_sample_value("ticketly_event_query_broadcasts_total")
+    assert value is not None
+    return value
 
 
 def count() -> float:
