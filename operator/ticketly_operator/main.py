@@ -5,6 +5,8 @@ kind that leaves no trace on objects (no finalizers, no annotations), and it run
 the Lease is lost, or kopf ends, or a stop is asked for, the process ends: its successor may be this container's next
 life, which starts from the cluster's state and nothing else.
 
+Over 300 lines because kopf stays in one module, and so does the order of a start and an end.
+
     python -m ticketly_operator
 """
 

@@ -139,10 +139,10 @@ class Lease(Group):
     namespace: str = ""
     """Where the Lease is. Empty: the pod's own namespace."""
 
-    duration_seconds: float = Field(default=15, ge=2, le=600)
+    duration_seconds: float = Field(default=12, ge=2, le=600)
     """After this time without renewal somebody else takes over. Longer: longer without an operator after a crash."""
 
-    renew_deadline_seconds: float = Field(default=10, ge=1, le=600)
+    renew_deadline_seconds: float = Field(default=8, ge=1, le=600)
     """A leader that could not renew for this long stops writing. It must be well below the duration."""
 
     retry_seconds: float = Field(default=2, gt=0, le=60)

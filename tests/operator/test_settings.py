@@ -44,8 +44,8 @@ def test_defaults_are_the_promised_ones() -> None:
         "lease": {
             "name": "ticketly-operator",
             "namespace": "",
-            "duration_seconds": 15,
-            "renew_deadline_seconds": 10,
+            "duration_seconds": 12,
+            "renew_deadline_seconds": 8,
             "retry_seconds": 2,
         },
         "status": {"lag_refresh_minutes": 15, "lag_window_seconds": 300},

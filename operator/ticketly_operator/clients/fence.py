@@ -14,7 +14,7 @@ from ticketly_operator.errors import FencedError
 
 Client = TypeVar("Client")
 
-CONNECT_WRITES: Final = frozenset({"put", "set_state", "restart_failed", "delete", "delete_offsets"})
+CONNECT_WRITES: Final = frozenset({"put", "set_state", "restart", "delete", "delete_offsets"})
 BROKER_WRITES: Final = frozenset({"create", "grow", "configure", "delete"})
 DATABASE_WRITES: Final = frozenset({"drop_slot"})
 
