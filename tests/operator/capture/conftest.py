@@ -173,6 +173,7 @@ class Bench:
         self.api = api
         self.restarted: Counter[str] = Counter()
         self.moved = timedelta()
+        self.topic_names = [topic.name for topic in self.blueprint.topics]
         self.forget()
 
     def forget(self) -> None:
@@ -356,8 +357,12 @@ class Bench:
         """Write-ahead log that concerns no captured table, and the checkpoint that would remove it."""
         connection = await self.stores.sql(database)
         try:
+            await connection.execute("create schema if not exists ballast")
+            await connection.execute("create table if not exists ballast.load (content text)")
+            await connection.execute("alter table ballast.load alter content set storage external")
             for _ in range(mebibytes):
-                await connection.execute("select pg_logical_emit_message(false, 'ballast', repeat('x', 1048576))")
+                await connection.execute("insert into ballast.load values (repeat('x', 1000000))")
+            await connection.execute("truncate ballast.load")
             await connection.execute("select pg_switch_wal()")
             await connection.execute("checkpoint")
         finally:
@@ -433,8 +438,7 @@ async def delete_topics(bench: Bench) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=bench.stores.addresses.bootstrap_servers)
     await admin.start()
     try:
-        wanted = [topic.name for topic in bench.blueprint.topics]
-        while existing := sorted(set(await admin.list_topics()) & set(wanted)):
+        while existing := sorted(set(await admin.list_topics()) & set(bench.topic_names)):
             await admin.delete_topics(existing)
             await asyncio.sleep(0.2)
     finally:
