@@ -58,6 +58,7 @@ VALUES = [
     {"replicas": 1, "logLevel": "debug", "networkPolicy": {"enabled": False}},
     {"image": {"repository": "r.example.com:5000/o", "tag": "2.0.0", "pullPolicy": "Always"}},
     {"image": {"digest": "sha256:" + "a" * 64}, "imagePullSecrets": [{"name": "one"}, {"name": "two"}]},
+    {"monitoring": {"enabled": True}},
     {"watchNamespace": "shop", "networkPolicy": {"egressPorts": [6443, 19092]}},
     {
         "settings": {"TICKETLY_OPERATOR_LOG_FORMAT": "console", "TICKETLY_OPERATOR_KAFKA_POLL_SECONDS": "30"},

@@ -38,6 +38,8 @@ _REMOVED_KINDS: Final = tuple(
         ("rbac.authorization.k8s.io/v1", "ClusterRoleBinding"),
         ("rbac.authorization.k8s.io/v1", "ClusterRole"),
         ("v1", "ServiceAccount"),
+        ("monitoring.coreos.com/v1", "ServiceMonitor"),
+        ("monitoring.coreos.com/v1", "PrometheusRule"),
     )
 )
 
@@ -92,7 +94,7 @@ def uninstall(
     """
     operator = operators.find(api, namespace)
     place = namespace or (operator.namespace if operator else operators.DEFAULT_NAMESPACE)
-    found = _platforms(api)
+    found = _listed(api, PLATFORM)
     concerned = found if with_definition else [each for each in found if _is_watched(each, operator)]
     if concerned:
         _explain(shown, concerned, operator, with_definition=with_definition)
@@ -140,9 +142,10 @@ def remove_stale(api: Api, namespace: str, wanted: Sequence[JsonObject]) -> list
     return removed
 
 
-def _platforms(api: Api) -> list[JsonObject]:
+def _listed(api: Api, kind: ApiKind, selector: str = "") -> list[JsonObject]:
+    """What there is everywhere, nothing of a kind that the cluster does not know."""
     try:
-        return api.list(PLATFORM)
+        return api.list(kind, "", selector)
     except ApiError as error:
         if error.kind_unknown:
             return []
@@ -249,7 +252,7 @@ def _remove_installed(api: Api, namespace: str) -> list[tuple[str, str]]:
 
 def _installed(api: Api, kind: ApiKind, namespace: str) -> list[JsonObject]:
     """What belongs to the installation in that namespace: there, and roles elsewhere that are bound to its account."""
-    found = api.list(kind, "", operators.SELECTOR)
+    found = _listed(api, kind, operators.SELECTOR)
     if kind.kind.endswith("Binding"):
         return [each for each in found if _binds(each, namespace)]
     if kind.kind in ("ClusterRole", "Role"):

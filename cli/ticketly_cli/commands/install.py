@@ -35,6 +35,9 @@ def install(
         ),
     ] = "",
     log_level: Annotated[str, typer.Option("--log-level", help="debug, info, warning or error.")] = "info",
+    monitoring: Annotated[
+        bool, typer.Option("--monitoring", help="Also metrics and alerts of the operator for Prometheus' operator.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Ask the API server, change nothing.")] = False,
     timeout: Timeout = 180,
     context: Context = "",
@@ -62,6 +65,7 @@ def install(
             pull_secrets=tuple(pull_secret or ()),
             log_level=log_level,
             image=image or Installation().image,
+            monitoring=monitoring,
         )
     except ValueError as error:
         raise CliError(

@@ -61,7 +61,7 @@ _ITEMS = {
 
 def files(definition: Mapping[str, Any]) -> dict[str, str]:
     """Every file of the chart by its path in it; `definition` is the CustomResourceDefinition."""
-    everywhere = _by_kind(Installation(namespace=_NAMESPACE))
+    everywhere = _by_kind(Installation(namespace=_NAMESPACE, monitoring=True))
     in_one = _by_kind(Installation(namespace=_NAMESPACE, watch_namespace=_WATCHED))
     access = [*in_one["Role"], *in_one["RoleBinding"]]
     watched = [each for each in access if each["metadata"]["namespace"] == _WATCHED]
@@ -87,6 +87,10 @@ def files(definition: Mapping[str, Any]) -> dict[str, str]:
         "templates/poddisruptionbudget.yaml": _only_if(
             "gt (int .Values.replicas) 1", _text(everywhere["PodDisruptionBudget"])
         ),
+        "templates/monitoring.yaml": _only_if(
+            ".Values.monitoring.enabled",
+            _text([*everywhere["ServiceMonitor"], *everywhere["PrometheusRule"]]),
+        ),
         "templates/deployment.yaml": _HEAD + _text(map(_deployment, everywhere["Deployment"])),
     }
 
@@ -106,7 +110,7 @@ def _only_if(condition: str, text: str, otherwise: str = "") -> str:
 def _text(objects: Iterable[Manifest]) -> str:
     """YAML with Helm's words in the places kept for them."""
     lines = []
-    for line in documents(objects).splitlines():
+    for line in _literal(documents(objects)).splitlines():
         before, found, mark = line.partition("- HELM-")
         if found and not before.strip():
             # a directive takes the line end before it along and needs no indentation
@@ -148,8 +152,12 @@ def _deployment(each: Manifest) -> Manifest:
 def _definition(definition: Mapping[str, Any]) -> str:
     made = copy.deepcopy(dict(definition))
     made["metadata"].setdefault("annotations", {})["helm.sh/resource-policy"] = "keep"
-    # its descriptions are texts, not templates
-    return document(made).replace("{{", '{{ "{{" }}')
+    return _literal(document(made))
+
+
+def _literal(text: str) -> str:
+    """The same after Helm read it: descriptions of fields and of alerts have templates of their own."""
+    return text.replace("{{", '{{ "{{" }}')
 
 
 _METADATA = {

@@ -115,6 +115,12 @@ VALUES = (
         {"type": "array", "items": _PORT, "minItems": 1, "uniqueItems": True},
     ),
     Value(
+        "monitoring.enabled",
+        _DEFAULT.monitoring,
+        "A ServiceMonitor and a PrometheusRule for the operator itself; needs Prometheus' operator.",
+        {"type": "boolean"},
+    ),
+    Value(
         "crds.install",
         True,
         "Install and upgrade the definition of the kind TicketlyPlatform. It is kept when the chart is uninstalled.",
@@ -199,4 +205,5 @@ def installation(values: Mapping[str, Any], namespace: str) -> Installation:
         egress_ports=tuple(values["networkPolicy"]["egressPorts"]),
         node_selector=values["nodeSelector"],
         tolerations=tuple(values["tolerations"]),
+        monitoring=values["monitoring"]["enabled"],
     )

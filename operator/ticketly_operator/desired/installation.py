@@ -10,10 +10,18 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from ticketly_crds import names
 from ticketly_operator.desired import permissions
-from ticketly_operator.desired.installation_options import NAME, PORT, SETTINGS_PREFIX, VERSION, Installation
+from ticketly_operator.desired.installation_options import (
+    NAME,
+    PORT,
+    SETTINGS_PREFIX,
+    VERSION,
+    Installation,
+    labels,
+    selector,
+)
 from ticketly_operator.desired.model import Manifest
+from ticketly_operator.desired.operator_monitors import operator_monitors
 from ticketly_operator.desired.pods import USER_ID
 from ticketly_operator.desired.policies import METRICS_LABEL
 
@@ -37,23 +45,9 @@ def manifests(installation: Installation) -> tuple[Manifest, ...]:
         _network_policy(installation) if installation.network_policy else None,
         _budget(installation) if installation.replicas > 1 else None,
         _deployment(installation),
+        *(operator_monitors(installation.namespace) if installation.monitoring else ()),
     )
     return tuple(each for each in made if each is not None)
-
-
-def selector() -> dict[str, str]:
-    """Return the labels that select the operator's pods."""
-    return {names.NAME_LABEL: NAME, names.INSTANCE_LABEL: NAME}
-
-
-def labels() -> dict[str, str]:
-    """Return the labels of every object. They do not say ``managed-by``: that marks the objects of platforms."""
-    return {
-        **selector(),
-        names.COMPONENT_LABEL: "operator",
-        names.PART_OF_LABEL: "ticketly",
-        names.VERSION_LABEL: names.label_value(VERSION),
-    }
 
 
 def _manifest(api_version: str, kind: str, name: str, namespace: str, body: dict[str, Any]) -> Manifest:

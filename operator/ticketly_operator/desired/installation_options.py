@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from ticketly_crds import names
 from ticketly_crds.blueprint import CONTRACT_PORTS
 
 NAME: Final = "ticketly-operator"
@@ -25,6 +26,21 @@ _OWN_VARIABLES: Final = frozenset(
         for name in ("SCOPE_NAMESPACE", "LEASE_NAME", "LEASE_NAMESPACE", "LISTEN_HOST", "LISTEN_PORT", "LOG_LEVEL")
     }
 )
+
+
+def selector() -> dict[str, str]:
+    """Return the labels that select the operator's pods."""
+    return {names.NAME_LABEL: NAME, names.INSTANCE_LABEL: NAME}
+
+
+def labels() -> dict[str, str]:
+    """Return the labels of every object. They do not say ``managed-by``: that marks the objects of platforms."""
+    return {
+        **selector(),
+        names.COMPONENT_LABEL: "operator",
+        names.PART_OF_LABEL: "ticketly",
+        names.VERSION_LABEL: names.label_value(VERSION),
+    }
 
 
 def _resources() -> dict[str, dict[str, str]]:
@@ -46,7 +62,8 @@ class Installation:
     ``watch_namespace`` empty: platforms in all namespaces, by a ClusterRole. Otherwise the operator sees that one
     namespace only, which must exist. ``egress_ports`` are where the API server, the brokers, Kafka Connect and
     PostgreSQL listen; they are often outside the cluster, so they are allowed by port. ``settings`` are further
-    variables of the operator, each beginning with ``TICKETLY_OPERATOR_``.
+    variables of the operator, each beginning with ``TICKETLY_OPERATOR_``. ``monitoring`` adds what Prometheus' operator
+    reads: where the metrics are, and the alerts about the operator itself; its kinds must be in the cluster.
 
     Raises ValueError, naming the field, for what could not work.
     """
@@ -64,6 +81,7 @@ class Installation:
     egress_ports: tuple[int, ...] = field(default_factory=_egress_ports)
     node_selector: Mapping[str, str] = field(default_factory=dict)
     tolerations: tuple[Mapping[str, Any], ...] = ()
+    monitoring: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what the API server or the operator would only find out later, or never."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ticketly_operator.desired import installation, rules
+from ticketly_operator.desired import rules
+from ticketly_operator.desired.installation_options import NAME, labels, selector
 from ticketly_operator.desired.model import Manifest
 from ticketly_operator.desired.monitors import API_VERSION
 
@@ -14,7 +15,7 @@ def operator_monitors(namespace: str) -> tuple[Manifest, Manifest]:
     Prometheus would rename them after the operator's own namespace, and no alert about a platform would match.
     """
     monitor: dict[str, object] = {
-        "selector": {"matchLabels": installation.selector()},
+        "selector": {"matchLabels": selector()},
         "endpoints": [{"port": "http", "path": "/metrics", "interval": "30s", "honorLabels": True}],
     }
     return (
@@ -24,5 +25,5 @@ def operator_monitors(namespace: str) -> tuple[Manifest, Manifest]:
 
 
 def _manifest(kind: str, namespace: str, spec: dict[str, object]) -> Manifest:
-    metadata = {"name": installation.NAME, "namespace": namespace, "labels": installation.labels()}
+    metadata = {"name": NAME, "namespace": namespace, "labels": labels()}
     return {"apiVersion": API_VERSION, "kind": kind, "metadata": metadata, "spec": spec}
