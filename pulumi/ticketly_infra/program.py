@@ -2,6 +2,8 @@
 
 Both profiles have the same edge, database, queues, secrets and Keycloak. `prod` adds EKS, MSK, ElastiCache and
 DocumentDB; `dev` adds k3s and one data node in their places.
+
+Over 300 lines because it is the composition root: what gets what is read in one place.
 """
 
 from __future__ import annotations
