@@ -16,7 +16,6 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from importlib import resources
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -29,11 +28,10 @@ from ticketly_lab.adaptation import adapted
 from ticketly_lab.children import run_apart
 from ticketly_lab.cluster import KubectlError
 from ticketly_lab.control_plane import ControlPlane
-from ticketly_lab.for_tests import resource_definitions
 from ticketly_lab.operator_process import OperatorProcess
 from ticketly_lab.stores import Stores
 from ticketly_operator.desired.installation import NAME as OPERATOR
-from ticketly_operator.desired.installation import Installation, manifests
+from ticketly_operator.desired.installation import Installation
 
 READY_SECONDS: Final = 300
 _OPERATOR_NAMESPACE: Final = Installation().namespace
@@ -154,12 +152,7 @@ def _close(starts: list[Future[Any]]) -> None:
 
 def _install(plane: ControlPlane, story: Story) -> OperatorProcess:
     """By the product's own command; then the process that plays its pod."""
-    if find_spec("ticketly_cli.commands.install") is not None:
-        _show_ticketly(plane, story, "install", "--kubeconfig", str(plane.kubeconfig))
-    else:
-        story.say("applying the operator's manifests")
-        plane.kubectl("apply", "--server-side", *(f"--filename={path}" for path in resource_definitions()))
-        plane.apply(*manifests(Installation()))
+    _show_ticketly(plane, story, "install", "--kubeconfig", str(plane.kubeconfig))
     account = plane.kubeconfig_for(OPERATOR, _OPERATOR_NAMESPACE)
     operator = OperatorProcess(plane, _OPERATOR_NAMESPACE, kubeconfig=account)
     try:
@@ -214,8 +207,7 @@ def _status(plane: ControlPlane, story: Story) -> None:
     target = ["--namespace=ticketly", "--output=wide"]
     story.say(f"$ kubectl get ticketlyplatform {' '.join(target)}")
     story.show(plane.kubectl("get", "ticketlyplatform", *target))
-    if find_spec("ticketly_cli.commands.install") is not None:
-        _show_ticketly(plane, story, "status", "--kubeconfig", str(plane.kubeconfig), "--namespace", "ticketly")
+    _show_ticketly(plane, story, "status", "--kubeconfig", str(plane.kubeconfig), "--namespace", "ticketly")
 
 
 def _prove(stores: Stores, story: Story) -> None:
