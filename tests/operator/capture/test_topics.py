@@ -95,7 +95,7 @@ async def test_a_keyed_topic_grows_only_on_somebodys_word_and_never_shrinks(benc
     assert (await seen(bench, SEATS))[SEATS].partitions == 2
     bench.api.manifest["metadata"]["annotations"] = {names.PARTITIONS_ANNOTATION: f"{SEATS}=5"}
     await present(bench)
-    assert bench.told("TopicGrown") == [f"topic {SEATS}: partitions 2 -> 5"]
+    assert bench.told("TopicGrown") == [f"topic {SEATS}: 2 -> 5 partitions"]
 
     async def grown():
         return (await seen(bench, SEATS))[SEATS].partitions == 5
