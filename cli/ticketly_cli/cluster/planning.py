@@ -27,7 +27,7 @@ from ticketly_crds import names
 from ticketly_crds.blueprint import Blueprint
 from ticketly_operator.desired.model import Manifest
 from ticketly_operator.plan.difference import Difference, manager_of
-from ticketly_operator.plan.objects import Delete, belongs_to, name_of, plan_objects
+from ticketly_operator.plan.objects import Delete, belongs_to, may_take, name_of, plan_objects
 from ticketly_operator.plan.rollouts import job_state
 
 _CHECKSUM_PATH: Final = ("metadata", "annotations", names.APPLIED_ANNOTATION)
@@ -117,7 +117,7 @@ def _children(
     told = [own]
     for manifest in _needed(wanted, by_name):
         step.say(f"{manifest['kind']} {manifest['metadata']['name']}")
-        told.append(_dry_run(api, manifest, by_name.get(name_of(manifest)), platform.metadata.uid, around))
+        told.append(_dry_run(api, manifest, by_name.get(name_of(manifest)), platform, around))
     told += _deletions(wanted, live, platform.metadata.uid)
     return Plan(platform.name, namespace, api.context, tuple(told), tuple(around.notes))
 
@@ -180,12 +180,14 @@ def _migration(deployment: JsonObject) -> str:
     return str((deployment["metadata"].get("annotations") or {}).get(names.MIGRATION_ANNOTATION, ""))
 
 
-def _dry_run(api: Api, manifest: Manifest, live: JsonObject | None, uid: str, around: _Around) -> ObjectChange:
+def _dry_run(
+    api: Api, manifest: Manifest, live: JsonObject | None, platform: TicketlyPlatform, around: _Around
+) -> ObjectChange:
     kind, name = manifest["kind"], manifest["metadata"]["name"]
     api_kind = kinds.of(manifest)
     if live is None:
         standing = api.get(api_kind, manifest["metadata"]["namespace"], name)
-        if standing is not None and not belongs_to(standing, uid):
+        if standing is not None and not may_take(standing, platform.name, platform.metadata.uid):
             return ObjectChange(
                 kind, name, "refused", reason="it exists and is not this platform's: rename or remove it"
             )
