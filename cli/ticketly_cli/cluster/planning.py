@@ -25,6 +25,7 @@ from ticketly_cli.printing import Step
 from ticketly_cli.results import JsonObject
 from ticketly_crds import names
 from ticketly_crds.blueprint import Blueprint
+from ticketly_crds.spec import TicketlyPlatform
 from ticketly_operator.desired.model import Manifest
 from ticketly_operator.plan.difference import Difference, manager_of
 from ticketly_operator.plan.objects import Delete, belongs_to, may_take, name_of, plan_objects
