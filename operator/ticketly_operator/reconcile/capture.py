@@ -150,7 +150,10 @@ class Capture:
         verdict = await self._slot(turn, wanted, offsets_known=True) if seen else SlotVerdict(None)
         last = turn.last(wanted)
         # the generation is also in the connector, so that a status that got lost does not turn back time
-        generation = max(last.generation, generation_of(seen.config) if seen else 1)
+        generation = last.generation
+        if seen is not None and not last.rebuilding:
+            # a rebuild that was cut off may have announced its generation there already; it counts once
+            generation = max(generation, generation_of(seen.config))
         last = last.model_copy(update={"generation": generation})
         if turn.mended and last.failure is FailureClass.AUTHENTICATION and wanted.name not in turn.memory.forgiven:
             last = last.model_copy(update={"restarts": 0, "next_restart_time": None})

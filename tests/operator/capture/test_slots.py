@@ -54,7 +54,7 @@ async def rebuilt(bench, generation=2):
     await bench.until_running()
     assert bench.connector().generation == generation
     assert not bench.connector().rebuilding
-    assert len(bench.told("ConnectorRebuild")) == generation - 1
+    assert len([told for told in bench.told("ConnectorRebuild") if told.startswith(TABLES)]) == generation - 1
     after = await bench.add_organization("after")
     assert (await bench.arrived(after))["headers"] == {"generation": str(generation)}
 
@@ -178,6 +178,8 @@ async def test_log_that_the_server_took_away_is_a_gap_also_while_the_connector_s
         await bench.until_reason(Reason.SLOT_LOST)
         assert "removed by the server's limit" in bench.condition(READY).message
         await never_restarted(bench)
+        # as much log may have cost the neighbour its slot, too
+        bench.spec["connectors"]["orderOutbox"]["slot"] = {"policy": "rebuild"}
         await rebuilt(bench)
         await bench.arrived(missed)
     finally:
