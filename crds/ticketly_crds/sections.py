@@ -162,10 +162,10 @@ class Identity(Section):
 class Telemetry(Section):
     """Traces. Without an endpoint there are none and they cost nothing."""
 
-    otlp_endpoint: OptionalUrl = Field(
-        default="", description="OTLP over HTTP, whole path: http://collector:4318/v1/traces; empty: no traces"
-    )
-    sampling_ratio: float = Field(default=0.01, ge=0, le=1, description="Share of requests that are traced")
+    otlp_endpoint: OptionalUrl = ""
+    """OTLP over HTTP, the whole path: http://collector:4318/v1/traces. Empty: no traces."""
+    sampling_ratio: float = Field(default=0.01, ge=0, le=1)
+    """Share of requests that are traced."""
 
 
 class Postgres(Section):

@@ -262,9 +262,8 @@ def json_type(inner: Any) -> tuple[str, str]:
         return "object", "Properties"
     if isinstance(inner, type) and issubclass(inner, BaseModel):
         return "object", ""
-    return {str: ("string", "Length"), datetime: ("string", "Length"), int: ("integer", ""), bool: ("boolean", "")}[
-        inner
-    ]
+    plain = {int: "integer", float: "number", bool: "boolean"}
+    return (plain[inner], "") if inner in plain else ({str: "string", datetime: "string"}[inner], "Length")
 
 
 def test_every_field_says_what_it_is_for() -> None:
@@ -281,7 +280,7 @@ def test_everything_in_the_spec_is_bounded_so_that_the_cost_of_rules_is() -> Non
         match below["type"]:
             case "string":
                 assert "maxLength" in below or "enum" in below or below.get("format") == "date-time", path
-            case "integer":
+            case "integer" | "number":
                 assert {"minimum", "maximum"} <= set(below) or "enum" in below, path
             case "array":
                 assert "maxItems" in below, path

@@ -38,14 +38,15 @@ def refusals(value: Any, found: Schema, path: str) -> Iterator[str]:
         yield from [] if found.get("nullable") else [f"{path}: null"]
         return
     checks = {"object": refused_object, "array": refused_list, "string": refused_text}
-    kinds = {"object": dict, "array": list, "string": str, "boolean": bool, "integer": int}
+    numbers = {"integer": int, "number": (int, float)}
+    kinds = {"object": dict, "array": list, "string": str, "boolean": bool, **numbers}
     kind = found["type"]
-    if not isinstance(value, kinds[kind]) or (kind == "integer" and isinstance(value, bool)):
+    if not isinstance(value, kinds[kind]) or (kind in numbers and isinstance(value, bool)):
         yield f"{path}: no {kind}"
         return
     if "enum" in found and value not in found["enum"]:
         yield f"{path}: not one of the values"
-    if kind == "integer" and not found.get("minimum", value) <= value <= found.get("maximum", value):
+    if kind in numbers and not found.get("minimum", value) <= value <= found.get("maximum", value):
         yield f"{path}: out of bounds"
     if kind in checks:
         yield from checks[kind](value, found, path)
@@ -112,6 +113,7 @@ def values(found: Schema) -> st.SearchStrategy[Any]:
             "array": lists,
             "string": quick_texts,
             "integer": lambda inner: st.integers(inner["minimum"], inner["maximum"]),
+            "number": lambda inner: st.floats(inner["minimum"], inner["maximum"]),
             "boolean": lambda _: st.booleans(),
         }[found["type"]](found)
     return st.none() | chosen if found.get("nullable") else chosen
