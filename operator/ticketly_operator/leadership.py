@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, Protocol
 
-from ticketly_operator import kinds
+from ticketly_crds import kinds
 from ticketly_operator.errors import OperatorError
 
 _log = logging.getLogger(__name__)

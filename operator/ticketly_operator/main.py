@@ -28,8 +28,8 @@ from typing import Any, Final
 
 import kopf
 
-from ticketly_crds import names
-from ticketly_operator import kinds, logs
+from ticketly_crds import kinds, names
+from ticketly_operator import logs
 from ticketly_operator.agenda import Agenda, Pace
 from ticketly_operator.clients.kubernetes import ApiServer, KubernetesCluster
 from ticketly_operator.errors import ClusterUnreachableError, OperatorError

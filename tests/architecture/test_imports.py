@@ -53,7 +53,7 @@ def test_every_import_contract_is_kept() -> None:
 
 SKELETON = {
     "ticketly_crds": [
-        *("schema", "blueprint", "spec", "workloads", "reasons", "sections"),
+        *("kinds", "schema", "blueprint", "spec", "workloads", "reasons", "sections"),
         *("connections", "names", "quantities", "status"),
     ],
     "ticketly_operator": ["main", "reconcile", "plan", "conditions", "desired", "clients", "settings"],

@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ticketly_crds import names
+from ticketly_crds import kinds, names
 from ticketly_crds.blueprint import blueprint, cluster
 from ticketly_crds.spec import parse
-from ticketly_operator import kinds
 from ticketly_operator.desired import Surroundings, desired
 from ticketly_operator.desired.scaling import minimum
 

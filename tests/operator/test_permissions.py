@@ -13,8 +13,8 @@ import pytest
 import yaml
 from aiohttp import web
 
+from ticketly_crds import kinds
 from ticketly_crds.status import ConditionType, Reason
-from ticketly_operator import kinds
 from ticketly_operator.clients.kubernetes import ApiServer, KubernetesCluster
 from ticketly_operator.desired import permissions
 from ticketly_operator.desired.installation import Installation, manifests

@@ -9,12 +9,11 @@ from importlib import resources
 import pytest
 import yaml
 
-from ticketly_crds import names
+from ticketly_crds import kinds, names
 from ticketly_crds.blueprint import blueprint
 from ticketly_crds.blueprint import cluster as cluster_placement
 from ticketly_crds.spec import parse
 from ticketly_lab.operator_process import OperatorProcess
-from ticketly_operator import kinds
 from ticketly_operator.desired import permissions
 from ticketly_operator.desired.installation import NAME, Installation, manifests
 

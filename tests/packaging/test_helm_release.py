@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ticketly_operator import kinds
+from ticketly_crds import kinds
 from ticketly_operator.desired.installation import NAME
 
 pytestmark = [pytest.mark.kubernetes, pytest.mark.timeout(600)]

@@ -29,8 +29,8 @@ from lightkube.config import client_adapter
 from lightkube.config.kubeconfig import KubeConfig
 from lightkube.core.exceptions import ConfigError
 
-from ticketly_crds import names
-from ticketly_operator import kinds
+from ticketly_crds import kinds, names
+from ticketly_crds.kinds import ApiKind
 from ticketly_operator.desired import permissions
 from ticketly_operator.desired.model import Manifest
 from ticketly_operator.errors import (
@@ -41,7 +41,6 @@ from ticketly_operator.errors import (
     OperatorError,
 )
 from ticketly_operator.findings import Notice
-from ticketly_operator.kinds import ApiKind
 from ticketly_operator.observed import Secret
 
 _APPLY: Final = "application/apply-patch+yaml"
@@ -182,7 +181,7 @@ class KubernetesCluster:
     async def object(self, manifest: Manifest) -> Manifest | None:
         """Return the live object of that kind and name, whoever made it."""
         metadata = manifest["metadata"]
-        kind = kinds.of(manifest["apiVersion"], manifest["kind"])
+        kind = kinds.of(manifest)
         return await self._get(kind, metadata["namespace"], metadata["name"])
 
     async def pods(self, namespace: str, platform: str) -> Sequence[Manifest]:
@@ -244,7 +243,7 @@ class KubernetesCluster:
 
     async def apply(self, manifest: Manifest) -> Manifest:
         """Apply server-side; fields that others changed are taken back."""
-        kind = kinds.of(manifest["apiVersion"], manifest["kind"])
+        kind = kinds.of(manifest)
         metadata = manifest["metadata"]
         self._fence()
         applied: Manifest = await self._server.request(
@@ -261,7 +260,7 @@ class KubernetesCluster:
 
     async def hand_over(self, fields: Manifest) -> None:
         """Let another manager own these fields of an object, so that they outlast our wish."""
-        kind = kinds.of(fields["apiVersion"], fields["kind"])
+        kind = kinds.of(fields)
         metadata = fields["metadata"]
         self._fence()
         await self._server.request(
@@ -277,7 +276,7 @@ class KubernetesCluster:
 
     async def delete(self, manifest: Manifest) -> None:
         """Delete an object with exactly the observed uid, its dependents in the background."""
-        kind = kinds.of(manifest["apiVersion"], manifest["kind"])
+        kind = kinds.of(manifest)
         metadata = manifest["metadata"]
         self._fence()
         await self._server.request(

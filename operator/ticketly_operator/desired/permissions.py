@@ -19,8 +19,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ticketly_operator import kinds
-from ticketly_operator.kinds import ApiKind
+from ticketly_crds import kinds
+from ticketly_crds.kinds import ApiKind
 
 DISCOVER: Final = "discover"
 """The word for asking which kinds are served, which needs no permission."""

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from ticketly_cli.cluster import (
     connector_views,
     eventlog,
-    kinds,
     lag_views,
     operators,
     peeking,
@@ -30,7 +29,6 @@ from ticketly_cli.cluster.reporting import tidy, tidy_platform
 from ticketly_cli.cluster.statuses import ClusterStatus
 from ticketly_cli.results import Cell, Facts, Table
 from ticketly_crds.blueprint import Topic as WantedTopic
-from ticketly_operator import kinds as operator_kinds
 from ticketly_operator.desired import installation
 from ticketly_operator.settings import OperatorSettings
 
@@ -50,16 +48,7 @@ def text_of(view) -> str:
     return "\n".join(lines)
 
 
-# --- the two tables of kinds, the two sets of defaults ---------------------------------------------------------------
-
-
-def test_the_kinds_are_those_of_the_operator():
-    def plain(found):
-        return [(each.group, each.version, each.kind, each.plural) for each in found]
-
-    assert plain(kinds.MANAGED) == plain(operator_kinds.MANAGED)
-    assert plain(kinds.OPTIONAL) == plain(operator_kinds.OPTIONAL)
-    assert kinds.PLATFORM.path("shop", "a") == operator_kinds.PLATFORM.path("shop", "a")
+# --- the two sets of defaults ---------------------------------------------------------------------------------------
 
 
 def test_the_operator_is_looked_for_where_it_is_installed():

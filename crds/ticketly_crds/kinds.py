@@ -1,12 +1,13 @@
-"""The kinds of the Kubernetes API that the operator speaks: one table for requests, watches and permissions.
+"""The kinds of the Kubernetes API that operator and command speak: one table for requests, watches and permissions.
 
 Pure data.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from ticketly_crds.spec import GROUP, KIND, PLURAL, VERSION
 
@@ -19,6 +20,7 @@ class ApiKind:
     version: str
     kind: str
     plural: str
+    namespaced: bool = True
 
     @property
     def api_version(self) -> str:
@@ -38,7 +40,7 @@ class ApiKind:
     def path(self, namespace: str = "", name: str = "") -> str:
         """Return the URL path of the collection (everywhere without a namespace) or of one object."""
         root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
-        scope = f"/namespaces/{namespace}" if namespace else ""
+        scope = f"/namespaces/{namespace}" if namespace and self.namespaced else ""
         return f"{root}{scope}/{self.plural}" + (f"/{name}" if name else "")
 
 
@@ -71,9 +73,9 @@ OPTIONAL: Final = (
 """Kinds that are used where they are served."""
 
 
-def of(api_version: str, kind: str) -> ApiKind:
-    """Return the managed or optional kind of a manifest; raise KeyError when the operator does not manage it."""
-    for known in (*MANAGED, *OPTIONAL):
-        if known.api_version == api_version and known.kind == kind:
-            return known
-    raise KeyError(f"{kind} of {api_version}")
+_BY_NAME: Final = {(kind.api_version, kind.kind): kind for kind in (*MANAGED, *OPTIONAL)}
+
+
+def of(manifest: Mapping[str, Any]) -> ApiKind:
+    """Return the managed or optional kind of a manifest; raise KeyError when no platform has objects of it."""
+    return _BY_NAME[manifest["apiVersion"], manifest["kind"]]
