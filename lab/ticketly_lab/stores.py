@@ -47,6 +47,9 @@ PARTS: Final = (POSTGRES, KAFKA, CONNECT)
 START_TIMEOUT_SECONDS: Final = 300.0
 """For one part; many test processes may start theirs at the same moment."""
 
+_POSTGRES_SETTINGS: Final = {**postgres.THROW_AWAY_SETTINGS, "synchronous_commit": "on"}
+"""Lost with the machine, but what was committed survives `kill`: the parts' troubles are what this is for."""
+
 Secrets = dict[str, dict[str, str]]
 """Contents by name of the Secret and key."""
 
@@ -77,7 +80,7 @@ class Stores:
         """
         tools = toolchain.prepare(PARTS, paths.cache_folder(), say)
         home = paths.HomeFolder(_passable(folder))
-        stores = cls(_site(home), tools, {**postgres.THROW_AWAY_SETTINGS, **(postgres_settings or {})})
+        stores = cls(_site(home), tools, {**_POSTGRES_SETTINGS, **(postgres_settings or {})})
         try:
             for part in PARTS:
                 stores.start_part(part)
