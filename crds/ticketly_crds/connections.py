@@ -6,7 +6,7 @@ added pods. So the pools are made for the most pods there can be, not for those 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -62,18 +62,33 @@ def held(pods: Mapping[str, int], pools: Mapping[str, int]) -> int:
 def pools(budget: int, pods: Mapping[str, int]) -> dict[str, int]:
     """Return the pool size by service key: as large as the budget allows, the heavier service served first.
 
-    A lighter service's pool is never larger than a heavier one's. Raises BudgetTooSmall.
+    Pools grow in one order, which the budget only cuts off: a larger budget makes no pool smaller. A lighter service's
+    pool is never larger than a heavier one's. Raises BudgetTooSmall.
     """
     sizes = {client.key: LEAST_POOL for client in CLIENTS}
     least = held(pods, sizes)
     if budget < least:
         raise BudgetTooSmall(least)
+    for grown in _growth():
+        sizes[grown] += 1
+        if held(pods, sizes) > budget:
+            sizes[grown] -= 1
+            break
+    return sizes
+
+
+def _growth() -> Iterator[str]:
+    """The services in the order in which their pools gain a connection, until all are as large as is of use."""
+    sizes = {client.key: LEAST_POOL for client in CLIENTS}
     while True:
-        free = budget - held(pods, sizes)
-        for client in sorted(CLIENTS, key=lambda one: sizes[one.key] / one.weight):
-            heavier = [sizes[other.key] for other in CLIENTS if other.weight > client.weight]
-            if sizes[client.key] < min([LARGEST_POOL, *heavier]) and pods[client.key] <= free:
-                sizes[client.key] += 1
-                break
-        else:
-            return sizes
+        able = [
+            client
+            for client in CLIENTS
+            if sizes[client.key]
+            < min([LARGEST_POOL, *(sizes[other.key] for other in CLIENTS if other.weight > client.weight)])
+        ]
+        if not able:
+            return
+        chosen = min(able, key=lambda client: sizes[client.key] / client.weight)
+        sizes[chosen.key] += 1
+        yield chosen.key
