@@ -84,14 +84,22 @@ def running(component: Component, folder: Path) -> Iterator[None]:
         asyncio.run(processes.stop(child, component.process))
 
 
-@pytest.fixture(scope="session")
-def component_folder() -> Iterator[Path]:
+@contextlib.contextmanager
+def folder_of_components() -> Iterator[Path]:
     """A short-named folder that other users may pass through (PostgreSQL does not run as root)."""
     folder = Path(tempfile.mkdtemp(prefix="ticketly-test-"))
     folder.chmod(0o711)
     (folder / "data").mkdir(mode=0o711)
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def component_folder() -> Iterator[Path]:
+    with folder_of_components() as folder:
+        yield folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,19 +152,33 @@ class PostgresFixture:
         run_apart(run())
 
 
-@pytest.fixture(scope="session")
-def postgres_server(component_folder: Path) -> Iterator[PostgresFixture]:
+@contextlib.contextmanager
+def running_postgres(folder: Path) -> Iterator[PostgresFixture]:
     tools = toolchain.prepare(["postgres"], paths.cache_folder(), print)
     (port,) = pick_free_ports(1)
     server = postgres.PostgresServer(
-        where=postgres.places(tools.postgres, component_folder),
+        where=postgres.places(tools.postgres, folder),
         port=port,
         superuser="ticketly",
         password=secrets.token_urlsafe(12),
         settings=postgres.THROW_AWAY_SETTINGS,
     )
-    with running(postgres.component(server, tools.versions.tools["postgres"].version), component_folder):
+    with running(postgres.component(server, tools.versions.tools["postgres"].version), folder):
         yield PostgresFixture(server)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(component_folder: Path) -> Iterator[PostgresFixture]:
+    """The server of this test process. Roles belong to the whole server: a test leaves those it finds as they are."""
+    with running_postgres(component_folder) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def own_postgres_server() -> Iterator[PostgresFixture]:
+    """A server of one test module's own, for tests that make, change or drop the roles of the whole server."""
+    with folder_of_components() as folder, running_postgres(folder) as found:
+        yield found
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from ticketly_cli.main import COMMANDS
+
 PACKAGES = (
     "ticketly_crds",
     "ticketly_operator",
@@ -23,7 +23,6 @@ PACKAGES = (
     "ticketly_infra",
     "ticketly_lab",
 )
-COMMANDS = sorted(path.stem for path in (ROOT / "cli/ticketly_cli/commands").glob("[a-z]*.py"))
 HEAVY = frozenset(
     {
         *("aiokafka", "asyncpg", "boto3", "kopf", "kubernetes", "motor"),

@@ -70,7 +70,7 @@ def test_every_service_gets_its_objects():
 
 def test_all_objects_are_of_kinds_the_operator_manages_and_carry_owner_labels_and_checksum():
     for each in build().all():
-        kinds.of(each["apiVersion"], each["kind"])
+        kinds.of(each)
         metadata = each["metadata"]
         assert [owner["uid"] for owner in metadata["ownerReferences"]] == ["u-1"]
         assert metadata["labels"][names.MANAGED_BY_LABEL] == names.FIELD_MANAGER

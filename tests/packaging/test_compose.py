@@ -245,7 +245,7 @@ def test_a_service_and_the_realm_mean_the_same_client_secret():
         assert clients[environment["TICKETLY_IDENTITY_CLIENT_ID"]] == f"${{{variable.partition(':?')[0]}}}"
 
 
-async def test_the_roles_and_databases_are_what_the_services_expect(postgres_server):
+async def test_the_roles_and_databases_are_what_the_services_expect(own_postgres_server):
     """The statements that psql would run, on a real server; psql's own part is played here."""
     words, passwords, made = "", {}, []
     for line in (FOLDER / "postgres.sql").read_text(encoding="utf-8").splitlines():
@@ -255,30 +255,29 @@ async def test_the_roles_and_databases_are_what_the_services_expect(postgres_ser
             made.append(line.replace(":'password'", f"'{words.lower()}'"))
             if "create role" in line:
                 passwords[line.split()[2]] = words.lower()
-    admin = await postgres_server.server.connect()
-    try:
-        for statement in made:
-            await admin.execute(statement)
-        for service in BLUEPRINT.services:
-            if service.migrates:
-                given = SERVICES[service.name]["environment"]
-                user, database = given["TICKETLY_POSTGRES_USER"], given["TICKETLY_POSTGRES_DATABASE"]
-                login = {"host": "127.0.0.1", "port": postgres_server.server.port, "database": database}
-                owner = await asyncpg.connect(user=user, password=passwords[user], **login)
-                await owner.execute("create table mine (id int)")
-                await owner.close()
-                reader = await asyncpg.connect(user=names.CDC_ROLE, password=passwords[names.CDC_ROLE], **login)
-                assert await reader.fetchval("select count(*) from mine") == 0
-                await reader.close()
-                (variable,) = VARIABLE.findall(given["TICKETLY_POSTGRES_PASSWORD"])
-                assert passwords[user] == variable.partition(":?")[0].lower()
-                assert variable.partition(":?")[0] in SERVICES["postgres"]["environment"]
-    finally:
-        for each in BLUEPRINT.databases:
-            await admin.execute(f"drop database if exists {each.name} with (force)")
-        for role in passwords:
-            await admin.execute(f"drop role if exists {role}")
-        await admin.close()
+    port = own_postgres_server.server.port
+
+    async def run(login, *statements):
+        connection = await asyncpg.connect(host="127.0.0.1", port=port, **login)
+        try:
+            for statement in statements:
+                found = await connection.fetchval(statement)
+        finally:
+            await connection.close()
+        return found
+
+    admin = {"user": own_postgres_server.server.superuser, "password": own_postgres_server.server.password}
+    await run({**admin, "database": "postgres"}, *made)
+    for service in BLUEPRINT.services:
+        if service.migrates:
+            given = SERVICES[service.name]["environment"]
+            user, database = given["TICKETLY_POSTGRES_USER"], given["TICKETLY_POSTGRES_DATABASE"]
+            await run({"user": user, "password": passwords[user], "database": database}, "create table mine (id int)")
+            reader = {"user": names.CDC_ROLE, "password": passwords[names.CDC_ROLE], "database": database}
+            assert await run(reader, "select count(*) from mine") == 0
+            (variable,) = VARIABLE.findall(given["TICKETLY_POSTGRES_PASSWORD"])
+            assert passwords[user] == variable.partition(":?")[0].lower()
+            assert variable.partition(":?")[0] in SERVICES["postgres"]["environment"]
 
 
 def test_the_front_door_is_a_configuration_that_caddy_takes_and_serves_the_public_prefixes(tmp_path):

@@ -80,14 +80,14 @@ class Server:
 
 
 @pytest.fixture
-async def server(postgres_server):
+async def server(own_postgres_server):
     """A server with RDS's role for replication, emptied afterwards."""
-    owner = await postgres_server.server.connect()
-    await owner.execute("CREATE ROLE rds_replication NOLOGIN REPLICATION")
-    await owner.execute(f"CREATE ROLE {MASTER} LOGIN PASSWORD 'master' CREATEROLE CREATEDB NOSUPERUSER")
-    await owner.execute(f"GRANT rds_replication TO {MASTER} WITH ADMIN TRUE")
+    owner = await own_postgres_server.server.connect()
     try:
-        yield Server(postgres_server)
+        await owner.execute("CREATE ROLE rds_replication NOLOGIN REPLICATION")
+        await owner.execute(f"CREATE ROLE {MASTER} LOGIN PASSWORD 'master' CREATEROLE CREATEDB NOSUPERUSER")
+        await owner.execute(f"GRANT rds_replication TO {MASTER} WITH ADMIN TRUE")
+        yield Server(own_postgres_server)
     finally:
         for database in SERVICES.values():
             await owner.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")

@@ -102,7 +102,11 @@ def test_the_lag_of_a_group_is_what_it_has_not_committed(kafka, kafka_server, to
     group = f"group-{uuid.uuid4().hex[:6]}"
 
     async def commit() -> None:
-        consumer = AIOKafkaConsumer(bootstrap_servers=kafka_server.bootstrap_servers, group_id=group)
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=kafka_server.bootstrap_servers,
+            group_id=group,
+            enable_auto_commit=False,  # else stopping commits where it stands: the end, of every partition
+        )
         await consumer.start()
         try:
             parts = [TopicPartition(topic, number) for number in range(3)]
