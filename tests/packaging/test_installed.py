@@ -20,7 +20,15 @@ pytestmark = pytest.mark.kubernetes
 
 ROOT = Path(__file__).resolve().parents[2]
 RESTRICTED = "pod-security.kubernetes.io/enforce=restricted"
-STRICT = ("apply", "--server-side", "--dry-run=server", "--validate=strict", "--field-manager=test", "--filename=-")
+STRICT = (
+    "apply",
+    "--server-side",
+    "--dry-run=server",
+    "--validate=strict",
+    "--force-conflicts",
+    "--field-manager=test",
+    "--filename=-",
+)
 
 
 @pytest.fixture

@@ -39,6 +39,8 @@ _SETTINGS_PATH: Final = (
     "annotations",
     names.SETTINGS_CHECKSUM_ANNOTATION,
 )
+_LOOKS: Final = 5
+"""How often an object is looked at again that others change at the same time."""
 _PAUSE_VALUES: Final = frozenset({"true", "yes", "1"})
 
 
@@ -194,7 +196,7 @@ def _dry_run(
             )
         live = standing
     try:
-        result = api.apply(api_kind, manifest, manager=names.FIELD_MANAGER, force=True, dry_run=True)
+        live, result = _before_and_after(api, manifest, live)
     except ApiError as error:
         if error.status not in (HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT):
             raise
@@ -204,6 +206,25 @@ def _dry_run(
         return change
     kept = tuple(each for each in change.fields if each.path != _SETTINGS_PATH and each.path != _CHECKSUM_PATH)
     return ObjectChange(kind, name, "update" if kept else "none", kept)
+
+
+def _before_and_after(api: Api, manifest: Manifest, live: JsonObject | None) -> tuple[JsonObject | None, JsonObject]:
+    """The object as it is and as it would be, seen in the same version of it.
+
+    A dry run answers with the version that it started from. Where that is not the one that was read, somebody (an
+    autoscaler, say) wrote in between, and what they did would be shown as a change of ours.
+    """
+    for _ in range(_LOOKS):
+        result = api.apply(kinds.of(manifest), manifest, manager=names.FIELD_MANAGER, force=True, dry_run=True)
+        if _version(live) == _version(result):
+            break
+        live = api.get(kinds.of(manifest), manifest["metadata"]["namespace"], manifest["metadata"]["name"])
+    return live, result
+
+
+def _version(found: JsonObject | None) -> str | None:
+    version: str | None = found["metadata"].get("resourceVersion") if found is not None else None
+    return version
 
 
 def _changed(

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from ticketly_cli.cluster import planning
+from ticketly_cli.cluster.connection import Api
 from ticketly_crds import names
 from ticketly_operator.clients.kubernetes import ApiServer, KubernetesCluster
 
@@ -28,7 +29,7 @@ def test_plan_of_a_new_platform_lists_every_object_and_changes_nothing(person):
     assert person.deployments() == []
 
 
-def test_a_platform_is_applied_and_its_drift_is_shown_with_field_and_manager(person):
+def test_a_platform_is_applied_and_its_drift_is_shown_with_field_and_manager(person, monkeypatch):
     content, there = person.platform(), ("-n", person.namespace)
     person.give_secrets(content)
     with person.operator():
@@ -41,6 +42,18 @@ def test_a_platform_is_applied_and_its_drift_is_shown_with_field_and_manager(per
         code, _, err = person("suspend", *there)
         assert code == 0, err
         assert person.data("status", *there)[1]["paused"] is True
+
+    listed = Api.list
+
+    def scaled_meanwhile(api, kind, *arguments):
+        found = listed(api, kind, *arguments)
+        if kind.kind == "Deployment":
+            person.kubectl("scale", "deployment/ticketly-order", "--replicas=3")
+        return found
+
+    with monkeypatch.context() as during:
+        during.setattr(Api, "list", scaled_meanwhile)
+        assert person.diff()[1]["objects"] == [], "what an autoscaler does while we look is no change of ours"
 
     image = "order=evil.example.com/order:1"
     person.kubectl("set", "image", "deployment/ticketly-order", image, "--field-manager=mallory")
