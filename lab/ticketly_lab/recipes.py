@@ -104,6 +104,12 @@ PROMTOOL = Recipe(
     packages={"promtool": "github.com/prometheus/prometheus/cmd/promtool"},
 )
 HELM = Recipe(module="helm", pinned="helm.sh/helm/v4", packages={"helm": "helm.sh/helm/v4/cmd/helm"})
+PULUMI = Recipe(
+    module="pulumi",
+    pinned="github.com/pulumi/pulumi/pkg/v3",
+    packages={"pulumi": "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"},
+    stamps=("github.com/pulumi/pulumi/sdk/v3/go/common/version.Version={version}",),
+)
 
 CONTROL_PLANE = (KUBERNETES, KWOK)
-TOOLS = {"promtool": PROMTOOL, "helm": HELM}
+TOOLS = {"promtool": PROMTOOL, "helm": HELM, "pulumi": PULUMI}

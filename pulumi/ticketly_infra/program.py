@@ -19,7 +19,7 @@ from ticketly_infra import alarms, dashboards, exports, firewall, identity, role
 from ticketly_infra.alarms import Alarm
 from ticketly_infra.cache import Cache, CacheArgs
 from ticketly_infra.cluster import Cluster, ClusterArgs
-from ticketly_infra.config import NAMESPACE, Settings, load
+from ticketly_infra.config import NAMESPACE, ConfigError, Settings, load
 from ticketly_infra.containers import Containers, ContainersArgs
 from ticketly_infra.content import Content, ContentArgs
 from ticketly_infra.data_node import METRICS_NAMESPACE, DataNode, DataNodeArgs
@@ -85,8 +85,11 @@ def settings() -> Settings:
 
 
 def main() -> None:
-    """Build everything the selected stack has."""
-    found = settings()
+    """Build everything the selected stack has. Raises pulumi.RunError, which is told without a traceback."""
+    try:
+        found = settings()
+    except ConfigError as error:
+        raise pulumi.RunError(str(error)) from None
     guard = Guard(kept=found.protect)
     guard.watch()
     build(Scope(found, aws.get_caller_identity().account_id))

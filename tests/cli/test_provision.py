@@ -20,8 +20,8 @@ PROTOCOL = Path(__file__).parent / "engine_protocol.py"
 DATA = Path(__file__).parent / "data"
 LOCKED = (
     "error: the stack is currently locked by 1 lock(s). Either wait for the other process(es) to end or delete the lock"
-    " file with `pulumi cancel`.\n  s3://state/.pulumi/locks/organization/ticketly/dev/22d8693a.json: "
-    "created by mira@laptop (pid 4242) at 2027-01-04T10:00:00Z\n"
+    " file with `pulumi cancel`.\n  s3://state/.pulumi/locks/organization/ticketly/dev/22d8693a.json"
+    "?region=ap-south-1: created by mira@laptop (pid 4242) at 2027-01-04T10:00:00Z\n"
 )
 ARN = "arn:aws:secretsmanager:ap-south-1:123456789012:secret:ticketly-dev/database-AbCdEf"
 

@@ -73,7 +73,8 @@ def refused_list(value: list[Any], found: Schema, path: str) -> Iterator[str]:
     for index, inner in enumerate(value):
         yield from refusals(inner, found["items"], f"{path}[{index}]")
     if found.get("x-kubernetes-list-type") == "map":
-        keys = [json.dumps([inner.get(key) for key in found["x-kubernetes-list-map-keys"]]) for inner in value]
+        entries = [inner for inner in value if isinstance(inner, dict)]
+        keys = [json.dumps([inner.get(key) for key in found["x-kubernetes-list-map-keys"]]) for inner in entries]
         if len(set(keys)) < len(keys):
             yield f"{path}: repeated key"
 

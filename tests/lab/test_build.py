@@ -94,7 +94,7 @@ def test_programs_that_kubebuilder_brings_are_not_built(
 
 
 def test_a_tool_nobody_knows_is_refused_with_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(CliError, match="Known are promtool, helm"):
+    with pytest.raises(CliError, match="Known are promtool, helm, pulumi"):
         tools.prepare(["kustomize"], tmp_path, print)
 
 

@@ -100,9 +100,9 @@ def secret_paths(value: Any, path: str = "") -> Iterator[str]:
 class Recorder(mocks.Mocks):
     """Answers every resource with its own inputs, an id, an ARN and what AWS would add."""
 
-    def __init__(self) -> None:
+    def __init__(self, first_number: int = 1) -> None:
         self.recorded: list[dict[str, Any]] = []
-        self._numbers = itertools.count(1)
+        self._numbers = itertools.count(first_number)
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
         """Note the resource; the order of the calls is an order in which they could be created."""
@@ -195,6 +195,10 @@ def added_by_aws(kind: str, number: str, inputs: Mapping[str, Any]) -> dict[str,
         case "aws:rds/instance:Instance":
             secret = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:rds!db-{number}-AbCdEf"
             return {"masterUserSecrets": [{"secretArn": secret, "kmsKeyId": "", "secretStatus": "active"}]}
+        case "aws:route53/record:Record":
+            return {"fqdn": str(inputs.get("name", "")).rstrip(".")}
+        case "aws:route53/zone:Zone":
+            return {"nameServers": [f"ns-{place}-{number}.awsdns.example" for place in range(4)]}
         case "aws:secretsmanager/secret:Secret":
             name = inputs.get("name", "secret")
             return {"arn": f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{name}-{number[-6:]}"}

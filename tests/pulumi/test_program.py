@@ -15,7 +15,6 @@ from ticketly_cli.provision import platform_file
 from ticketly_crds import spec
 from ticketly_crds.blueprint import blueprint, placement
 from ticketly_infra import program
-from ticketly_infra.config import ConfigError
 from ticketly_infra.guard import PolicyError
 
 PROFILES = ("dev", "prod")
@@ -119,7 +118,7 @@ def test_the_entry_point_runs_the_program(recorded):
 )
 def test_a_wrong_configuration_makes_nothing(recorded, config, said):
     made = []
-    with pytest.raises(ConfigError, match=said):
+    with pytest.raises(pulumi.RunError, match=said):
         recorded(lambda: (made.append(1), program.main())[1], "dev", config)
     assert made == [1]
 

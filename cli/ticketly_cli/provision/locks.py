@@ -12,8 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 _LINE = re.compile(
-    r"(?P<file>\S+\.json): created by (?P<holder>\S+?@\S+) \(pid (?P<pid>\d+)\) at (?P<since>\S+)", re.MULTILINE
+    r"(?P<file>\S+\.json)(?:\?\S*)?: created by (?P<holder>\S+?@\S+) \(pid (?P<pid>\d+)\) at (?P<since>\S+)",
+    re.MULTILINE,
 )
+"""The file's address ends with the query of the backend's address: `s3://BUCKET/.pulumi/….json?region=REGION`."""
 _REFUSED = ("the stack is currently locked by", "Another update is currently in progress")
 
 
