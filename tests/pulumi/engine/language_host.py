@@ -5,22 +5,18 @@ The engine starts it by that name with its own address as the last argument, and
 
 from __future__ import annotations
 
-import contextlib
 import runpy
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import grpc
 from google.protobuf import empty_pb2
 from pulumi.automation._server import LanguageServer
 from pulumi.runtime.proto import language_pb2, language_pb2_grpc
+from serving import serve
 
 ENGINE = sys.argv[-1]
-MESSAGE_BYTES = 400 * 1024 * 1024
-"""What the real one admits."""
 
 
 class LanguageHost(LanguageServer):
@@ -53,10 +49,4 @@ class LanguageHost(LanguageServer):
 
 
 if __name__ == "__main__":
-    server = grpc.server(ThreadPoolExecutor(16), options=[("grpc.max_receive_message_length", MESSAGE_BYTES)])
-    language_pb2_grpc.add_LanguageRuntimeServicer_to_server(LanguageHost(), server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    print(port, flush=True)
-    with contextlib.suppress(KeyboardInterrupt):
-        server.wait_for_termination()
+    serve(language_pb2_grpc.add_LanguageRuntimeServicer_to_server, LanguageHost())

@@ -9,18 +9,15 @@ gone; `NAME.begun` tells that its creation has begun.
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import json
 import os
 import secrets
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import grpc
 from google.protobuf import empty_pb2, json_format, struct_pb2
 from pulumi.runtime import mocks
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
@@ -28,11 +25,11 @@ from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from recording import Recorder
+from serving import serve
 
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """Pulumi's mark on the wire for a text that will be known after the update."""
 REPLACING = frozenset({"bucket", "cidrBlock", "identifier"})
-MESSAGE_BYTES = 400 * 1024 * 1024
 
 
 def planned(made: Any, given: Any) -> Any:
@@ -126,10 +123,4 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
 
 if __name__ == "__main__":
-    server = grpc.server(ThreadPoolExecutor(32), options=[("grpc.max_receive_message_length", MESSAGE_BYTES)])
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(Provider(), server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    print(port, flush=True)
-    with contextlib.suppress(KeyboardInterrupt):
-        server.wait_for_termination()
+    serve(provider_pb2_grpc.add_ResourceProviderServicer_to_server, Provider())
