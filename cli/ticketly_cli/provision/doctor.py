@@ -235,7 +235,8 @@ def _quotas(target: Target, source: str | None) -> Iterator[Finding]:
 
 def _aws(target: Target, *arguments: str) -> dict[str, Any] | None:
     """An answer of AWS; {"error": ...} when it refuses, None when the program is not installed or does not answer."""
-    command = ["aws", *arguments, "--region", target.region, "--output", "json", "--no-cli-pager"]
+    command = ["aws", *arguments, "--region", target.region, "--output", "json"]
+    # a variable, since version 1 of the program does not know the option
     environment = {**target.environment, "AWS_PAGER": ""}
     try:
         done = subprocess.run(
