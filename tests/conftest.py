@@ -13,6 +13,7 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -47,6 +48,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # a shell that runs us in the background lets us ignore it, and what we start inherits that
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if context := config.getoption("--kube-context"):
         os.environ[for_tests.CONTEXT_VARIABLE] = context
 

@@ -167,7 +167,7 @@ def test_down_stops_the_orphans_of_a_killed_supervisor(unusual):
 
 
 def test_an_interrupted_up_stops_what_it_started(unusual):
-    # keycloak takes seconds after the database runs, so the signal comes in the middle
+    # keycloak takes seconds until it is healthy, so the signal comes in the middle
     command = unusual.command("up", "--only", "keycloak")
     until(lambda: orphans.alive(unusual.home.processes_file) != [])
     command.send_signal(signal.SIGINT)
