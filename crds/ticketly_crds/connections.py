@@ -69,16 +69,15 @@ def pools(budget: int, pods: Mapping[str, int]) -> dict[str, int]:
     least = held(pods, sizes)
     if budget < least:
         raise BudgetTooSmall(least)
-    for grown in _growth():
-        sizes[grown] += 1
-        if held(pods, sizes) > budget:
-            sizes[grown] -= 1
+    for larger in _growth():
+        if held(pods, larger) > budget:
             break
+        sizes = larger
     return sizes
 
 
-def _growth() -> Iterator[str]:
-    """The services in the order in which their pools gain a connection, until all are as large as is of use."""
+def _growth() -> Iterator[dict[str, int]]:
+    """Pool sizes by service key, each with one connection more than the one before, until more is of no use."""
     sizes = {client.key: LEAST_POOL for client in CLIENTS}
     while True:
         able = [
@@ -90,5 +89,5 @@ def _growth() -> Iterator[str]:
         if not able:
             return
         chosen = min(able, key=lambda client: sizes[client.key] / client.weight)
-        sizes[chosen.key] += 1
-        yield chosen.key
+        sizes = {**sizes, chosen.key: sizes[chosen.key] + 1}
+        yield sizes
