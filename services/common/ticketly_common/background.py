@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Coroutine
-from typing import Any
+from typing import Any, Final
+
+_AGAIN_SECONDS: Final = 5.0
 
 
 @contextlib.asynccontextmanager
@@ -18,6 +20,18 @@ async def background(loop: Coroutine[Any, Any, None], *, name: str) -> AsyncIter
     try:
         yield
     finally:
+        await end(task, again_seconds=_AGAIN_SECONDS)
+        if not task.cancelled():
+            task.result()
+
+
+async def end(task: asyncio.Task[None], *, again_seconds: float) -> None:
+    """Cancel the task and return when it has ended; what it ended with stays in the task.
+
+    The cancellation is repeated after ``again_seconds``, in which an orderly end is long over: before Python 3.12
+    ``asyncio.wait_for``, which redis-py and PyMongo await under, drops one that comes in the same turn of the loop as
+    the answer, and a loop that goes on would keep the service from ever stopping.
+    """
+    while not task.done():
         task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        await asyncio.wait([task], timeout=again_seconds)

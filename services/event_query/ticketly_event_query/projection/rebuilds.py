@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 
 import structlog
 
+from ticketly_common.background import background
 from ticketly_event_query import metrics
 from ticketly_event_query.projection.ports import Job, RebuildQueue
 
@@ -76,13 +77,8 @@ class Rebuilder:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[Rebuilder]:
         """Rebuild in the background for the length of the block."""
-        tasks = [asyncio.create_task(self._run(), name="rebuilder"), asyncio.create_task(self._sweep(), name="sweep")]
-        try:
+        async with background(self._run(), name="rebuilder"), background(self._sweep(), name="sweep"):
             yield self
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def rebuild(self, job: Job) -> None:
         """Build until the store agrees that nothing newer is wanted; errors of the builder pass through."""

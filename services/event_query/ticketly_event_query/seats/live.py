@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from ticketly_common import clock
+from ticketly_common.background import background
 from ticketly_common.kafka import Position
 from ticketly_common.problems import not_found, unavailable
 from ticketly_event_query import metrics
@@ -233,15 +234,12 @@ class LiveSessions:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[LiveSessions]:
         """Follow layouts and drop idle sessions for the length of the block."""
-        task = asyncio.create_task(self._follow(), name="live-sessions")
-        try:
-            yield self
-        finally:
-            task.cancel()
-            for loading in self._loading.values():
-                loading.task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        async with background(self._follow(), name="live-sessions"):
+            try:
+                yield self
+            finally:
+                for loading in self._loading.values():
+                    loading.task.cancel()
 
     async def _follow(self) -> None:
         while True:

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from ticketly_common.background import background
 from ticketly_event_query import metrics
 from ticketly_event_query.seats.board import SeatBoard
 from ticketly_event_query.seats.live import Listener, LiveSession
@@ -144,14 +145,14 @@ class Hub(Listener):
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[Hub]:
         """Flush and beat for the length of the block."""
-        tasks = [asyncio.create_task(self._flush_forever()), asyncio.create_task(self._beat_forever())]
-        try:
-            yield self
-        finally:
-            await self.close()
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        async with (
+            background(self._flush_forever(), name="hub-flush"),
+            background(self._beat_forever(), name="hub-beat"),
+        ):
+            try:
+                yield self
+            finally:
+                await self.close()
 
     async def _flush_forever(self) -> None:
         loop = asyncio.get_running_loop()

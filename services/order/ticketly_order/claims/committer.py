@@ -20,6 +20,7 @@ import structlog
 from prometheus_client import Counter, Gauge, Histogram
 
 from ticketly_common import tracing
+from ticketly_common.background import background
 from ticketly_order.claims.domain import (
     Claim,
     ClaimFailed,
@@ -136,15 +137,14 @@ class GroupCommitter:
         """Accept claims inside the block; at its end waiting ones are answered with ClaimsUnavailable."""
         self._open = True
         WAITING.set_function(lambda: len(self._waiting))
-        task = asyncio.create_task(self._run(), name="group-committer")
         try:
-            yield self
+            async with background(self._run(), name="group-committer"):
+                try:
+                    yield self
+                finally:
+                    self._open = False
+                    await self._drain()
         finally:
-            self._open = False
-            await self._drain()
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
             self._fail_all(self._waiting, "the service is stopping")
             await asyncio.gather(*self._tasks, return_exceptions=True)
 

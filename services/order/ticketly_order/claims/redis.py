@@ -24,6 +24,7 @@ from prometheus_client import Counter, Gauge
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from ticketly_common.background import background
 from ticketly_order.claims.domain import SeatFact
 from ticketly_order.claims.shield import Sighting, Transition
 
@@ -77,13 +78,14 @@ class RedisShield:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[RedisShield]:
         """Write and probe in the background; closes the client at the end."""
-        tasks = [asyncio.create_task(self._write_forever()), asyncio.create_task(self._probe_forever())]
         try:
-            yield self
+            async with (
+                background(self._write_forever(), name="shield-writes"),
+                background(self._probe_forever(), name="shield-probe"),
+            ):
+                yield self
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, *self._reads, return_exceptions=True)
+            await asyncio.gather(*self._reads, return_exceptions=True)
             with contextlib.suppress(RedisError, OSError):
                 await self._client.aclose()
 
