@@ -146,13 +146,6 @@ async def test_two_processes_sell_each_seat_once_also_when_one_freezes(
     assert await sweep() == []
 
 
-def test_a_missing_setting_stops_the_process_with_its_name():
-    bare = {name: value for name, value in os.environ.items() if not name.startswith("TICKETLY_")}
-    done = subprocess.run(SERVE, env=bare, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert "TICKETLY_POSTGRES" in done.stderr
-
-
 def test_migrations_are_applied_once_and_again_without_harm(postgres_server, issuer):
     database = postgres_server.create_database()
     variables = environment(database_settings(database), issuer, "redis://127.0.0.1:1/0")

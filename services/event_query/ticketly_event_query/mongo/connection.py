@@ -8,12 +8,14 @@ documents compare by their first member, the version.
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from collections.abc import Sequence
 from typing import Any
 
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import InsertOne, ReplaceOne, UpdateOne
-from pymongo.errors import AutoReconnect, BulkWriteError, ConnectionFailure, WTimeoutError
+from pymongo.errors import AutoReconnect, BulkWriteError, ConnectionFailure, PyMongoError, WTimeoutError
 
 from ticketly_event_query.settings import Mongo
 
@@ -63,6 +65,24 @@ async def create_indexes(database: Database) -> None:
             await database[collection].create_index([(name, 1)])
     # Exactly these two fields, so that "finish this build unless more is wanted" is a look-up everywhere.
     await database["rebuilds"].create_index([("_id", 1), ("wanted", 1)], unique=True)
+
+
+def main(settings: Mongo) -> int:
+    """Run ``create_indexes`` from a command line; returns the process's exit code."""
+
+    async def run() -> None:
+        client, database = connect(settings)
+        try:
+            await create_indexes(database)
+        finally:
+            client.close()
+
+    try:
+        asyncio.run(run())
+    except (PyMongoError, OSError) as error:
+        sys.stderr.write(f"indexes were not made: {error}\n")
+        return 1
+    return 0
 
 
 def transient(error: Exception) -> bool:
