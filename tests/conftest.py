@@ -34,6 +34,7 @@ from ticketly_cli.local.placement import all_port_names
 from ticketly_cli.local.state import PlatformState
 from ticketly_lab import build as lab_build
 from ticketly_lab import for_tests
+from ticketly_lab import tools as lab_tools
 from ticketly_lab.children import run_apart
 from ticketly_lab.cluster import Cluster
 from ticketly_lab.control_plane import ControlPlane
@@ -63,11 +64,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Build the control plane before the first test: the minutes it takes once must not count as a test's."""
-    if session.config.option.collectonly or os.environ.get(for_tests.CONTEXT_VARIABLE):
+    """Build what the tests run before the first of them: the minutes it takes once must not count as a test's."""
+    if session.config.option.collectonly:
         return
-    if any(item.get_closest_marker("kubernetes") for item in session.items):
+    markers = {marker.name for item in session.items for marker in item.iter_markers()}
+    fixtures = {name for item in session.items for name in getattr(item, "fixturenames", ())}
+    if "kubernetes" in markers and not os.environ.get(for_tests.CONTEXT_VARIABLE):
         lab_build.control_plane(paths.cache_folder(), lab_build.say_on_standard_error)
+    lab_tools.prepare([*(["helm"] if "helm" in fixtures else []), *(["pulumi"] if "engine" in markers else [])])
 
 
 @contextlib.contextmanager

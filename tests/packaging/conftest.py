@@ -12,13 +12,6 @@ from ticketly_lab import tools
 Helm = Callable[..., subprocess.CompletedProcess[str]]
 
 
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """Build Helm before the first test: the minutes it takes once must not count as a test's."""
-    wanted = any("helm" in getattr(item, "fixturenames", ()) for item in session.items)
-    if wanted and not session.config.option.collectonly:
-        tools.prepare(["helm"])
-
-
 @pytest.fixture(scope="session")
 def helm(tmp_path_factory: pytest.TempPathFactory) -> Helm:
     """Run the real Helm with folders of its own; the result is returned whatever it is."""

@@ -14,7 +14,6 @@ import pytest
 
 from ticketly_infra.config import load
 from ticketly_infra.naming import Scope
-from ticketly_lab import tools
 
 with warnings.catch_warnings():
     # the provider's own package warns about its own old modules while it is imported
@@ -37,13 +36,6 @@ def beside(name: str) -> ModuleType:
         sys.modules[name] = importlib.util.module_from_spec(place)
         place.loader.exec_module(sys.modules[name])
     return sys.modules[name]
-
-
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """Build the engine before the first test: the minutes it takes once must not count as a test's."""
-    wanted = any(item.get_closest_marker("engine") for item in session.items)
-    if wanted and not session.config.option.collectonly:
-        tools.prepare(["pulumi"])
 
 
 class Resources(list):
