@@ -66,8 +66,10 @@ class ControlPlane(Cluster):
         `folder` is emptied first; without one a temporary folder is used and deleted at the end. `crds` are files.
         Raises CliError with the end of the log of what does not start; nothing is left running then.
         """
+        # first what may be refused: nobody should wait minutes for a build to be told that the folder is a wrong one
+        given = None if folder is None else preparation.emptied(folder)
         programs = build.control_plane(paths.cache_folder(), say)
-        root = Path(tempfile.mkdtemp(prefix="ticketly-lab-")) if folder is None else preparation.emptied(folder)
+        root = given or Path(tempfile.mkdtemp(prefix="ticketly-lab-"))
         layout, tokens = preparation.lay_out(root, programs["stages"])
         plane = cls(layout, programs, tokens)
         plane._temporary = folder is None

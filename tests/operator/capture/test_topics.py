@@ -111,6 +111,11 @@ async def test_a_topic_larger_than_wanted_is_left_alone_and_told(bench):
     await present(bench)
     async with admin_of(bench) as admin:
         await admin.create_partitions({TIERS: NewPartitions(4)})
+
+    async def larger():
+        return (await seen(bench, TIERS))[TIERS].partitions == 4
+
+    await eventually(larger, "the broker says so itself")
     bench.later(minutes=2)
     await bench.until_reason(Reason.PARTITIONS_CANNOT_SHRINK, READY)
     assert f"{TIERS} has 4, wanted 2" in bench.condition(READY).message
