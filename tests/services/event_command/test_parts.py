@@ -117,7 +117,7 @@ def test_whatever_is_accepted_as_image_has_a_known_extension(content: bytes) -> 
     assert status in {413, 415} if status else extension in CONTENT_TYPES
 
 
-@pytest.mark.parametrize("name", ["../x", "logos/../x.png", f"logos/{uuid4()}.exe", ""])
+@pytest.mark.parametrize("name", ["../x", "logos/../x.png", "logos/8f5e0aa3-e79e-4fa0-b0e5-d291ecfdcbdd.exe", ""])
 async def test_objects_stay_inside_their_directory(tmp_path: Path, name: str) -> None:
     with pytest.raises(ValueError, match="no object name"):
         await FileSystemObjects(tmp_path).put(name, b"")
