@@ -68,8 +68,12 @@ def test_topics_are_compared_with_a_platform_file(command_line, kafka_server, to
     found = {each["name"]: each for each in told["topics"]}
     assert (code, told["compared"]) == (0, True)
     assert found[topic]["in_blueprint"] is False
-    assert found[names.ORDER_CREATED_TOPIC]["missing"] is True
-    assert names.ORDER_CREATED_TOPIC in command_line("kafka", "topics", "-f", file, *servers)[1]
+    # other tests may have made some of them on this broker
+    there = {each["name"] for each in command_line.data("kafka", "topics", *servers)[1]["topics"]}
+    missing = {name for name, each in found.items() if each["missing"]}
+    assert missing == set(found) - there
+    assert missing
+    assert min(missing) in command_line("kafka", "topics", "-f", file, *servers)[1]
 
 
 def test_the_newest_records_of_all_partitions_are_shown_in_order(kafka, topic):
@@ -86,8 +90,9 @@ def test_the_newest_records_of_all_partitions_are_shown_in_order(kafka, topic):
 
 
 def test_looking_at_records_joins_no_group(kafka, topic):
+    before = {each["name"] for each in kafka("lag")[1]["readers"]}
     kafka("peek", topic)
-    assert kafka("lag")[1]["readers"] == []
+    assert {each["name"] for each in kafka("lag")[1]["readers"]} == before
 
 
 @pytest.mark.parametrize(("more", "what"), [((), "topic absent"), (("--partition", "9"), "partition 9 of topic")])
