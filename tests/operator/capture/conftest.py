@@ -234,6 +234,22 @@ class Bench:
         for _, slot in CONNECTORS:
             await self.until_streaming(slot)
 
+    async def until_running_again(self) -> None:
+        """Let hours pass until both run: Connect may tell of an old failure only after the first of them."""
+        moved = float("-inf")
+
+        def run() -> bool:
+            nonlocal moved
+            if self.condition(ConditionType.CONNECTORS_READY).status is ConditionStatus.TRUE:
+                return True
+            if time.monotonic() > moved + 20:  # longer than a restart takes
+                moved = time.monotonic()
+                self.later(hours=2)
+            return False
+
+        await self.until(run, "connectors run again")
+        await self.until_running()
+
     async def until_reason(self, reason: Reason, kind: ConditionType = ConditionType.CONNECTORS_READY) -> None:
         await self.until(lambda: self.condition(kind).reason is reason, f"{kind} says {reason}")
 

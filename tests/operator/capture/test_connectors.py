@@ -195,8 +195,7 @@ async def test_a_role_that_may_not_read_the_log_is_told_as_a_matter_of_access(be
         await bench.step()
     finally:
         await bench.sql("postgres", f"alter role {names.CDC_ROLE} replication")
-    bench.later(hours=2)
-    await bench.until_running()
+    await bench.until_running_again()
 
 
 async def test_a_publication_that_is_gone_is_told_also_while_the_task_says_that_it_runs(bench):
@@ -213,8 +212,7 @@ async def test_a_publication_that_is_gone_is_told_also_while_the_task_says_that_
         await bench.step()
     finally:
         await bench.sql(names.EVENT_DATABASE, f"alter publication elsewhere rename to {names.EVENT_PUBLICATION}")
-    bench.later(hours=2)
-    await bench.until_running()
+    await bench.until_running_again()
 
 
 @pytest.mark.parametrize("answer", [409, 500, 0], ids=["rebalancing", "broken", "hanging"])
